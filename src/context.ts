@@ -1,6 +1,7 @@
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import { type Access, accessOf } from './access/access.ts';
 import type { Permission } from './access/catalog.ts';
+import type { AccessDelta } from './access/change.ts';
 import { countedAccess, type DecisionCount } from './access/counted.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/client.ts';
@@ -111,6 +112,8 @@ export interface UnitOfWork {
   auditDraft: AuditDraft;
   /** Whether the mutation computes its effects only and is rolled back. */
   dryRun: boolean;
+  /** The changes of access for the payload of the mutation. Null if its payload has none. */
+  accessChanges: readonly AccessDelta[] | null;
   /** Statements of the mutation that were sent without waiting for their responses. */
   unanswered: Promise<unknown>[];
   /** Functions that run when the transaction has ended. */
@@ -145,6 +148,7 @@ export function newUnitOfWork(revalidation: Revalidation | null): UnitOfWork {
     revalidation,
     auditDraft: {},
     dryRun: false,
+    accessChanges: null,
     unanswered: [],
     afterCommit: [],
     loaders: new Map(),
@@ -220,6 +224,7 @@ function resetUnit(ctx: Context, targetId: string | null): Actor {
   // The second enforcement layer: PostgreSQL refuses every write of a READ token.
   ctx.unit.mode = accessOfCredential(ctx.unit.actor) === 'READ' ? 'read only' : 'read write';
   ctx.unit.dryRun = false;
+  ctx.unit.accessChanges = null;
   ctx.unit.afterCommit = [];
   ctx.unit.unanswered = [];
   ctx.unit.auditDraft = targetId === null ? {} : { targetId };
@@ -263,6 +268,17 @@ export async function restart(ctx: Context): Promise<void> {
 /** Rolls the mutation back when it ends. */
 export function setDryRun(ctx: Context): void {
   ctx.unit.dryRun = true;
+}
+
+/** Collects the changes of access for the payload of the mutation. */
+export function collectAccessChanges(ctx: Context, dryRun: boolean): void {
+  ctx.unit.accessChanges = [];
+  if (dryRun) setDryRun(ctx);
+}
+
+/** Adds changes of access to the payload of the mutation. */
+export function addAccessChanges({ unit }: Context, changes: readonly AccessDelta[]): void {
+  unit.accessChanges = [...(unit.accessChanges ?? []), ...changes];
 }
 
 /** The organization that the transaction is bound to. After a permission check, it is never missing. */
@@ -324,14 +340,15 @@ export function afterCommit<T>(ctx: Context, work: () => Promise<T>): Promise<T 
 }
 
 /**
- * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback,
- * also in a dry run. The statement is sent before the function returns, and its response is awaited with COMMIT.
+ * Adds a job to the transaction of the mutation, and starts it soon after COMMIT. Nothing remains of it after a rollback. A dry
+ * run adds none. The statement is sent before the function returns, and its response is awaited with COMMIT.
  */
 export async function enqueueJob<Name extends JobName>(
   ctx: Context,
   name: Name,
   payload: JobPayload<Name>,
 ): Promise<void> {
+  if (ctx.unit.dryRun) return;
   const { jobs } = ctx.dependencies;
   const { sent, id } = jobs.send(await db(ctx), name, payload);
   awaitWithCommit(ctx, id);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromUUID, getType, toUUID } from 'typeid-js';
 import { expect, test } from 'vitest';
-import { decodeId, newId, toPublicId } from '../src/lib/ids.ts';
+import { decodeId, newId, newIds, toPublicId } from '../src/lib/ids.ts';
 
 const prefixes = fc.constantFrom('org', 'mem', 'prj', 'usr');
 
@@ -46,4 +46,12 @@ test('a text that is decoded is the only ID of its UUID, and all that the librar
 test('the smallest and the largest UUID can be encoded and decoded', () => {
   expect(toPublicId('chk', '00000000-0000-0000-0000-000000000000')).toBe('chk_00000000000000000000000000');
   expect(toPublicId('chk', 'ffffffff-ffff-ffff-ffff-ffffffffffff')).toBe('chk_7zzzzzzzzzzzzzzzzzzzzzzzzz');
+});
+
+test('many new IDs are different UUIDv7 in ascending order, also those of several calls', () => {
+  const calls = Array.from({ length: 20 }, () => newIds(1_000));
+  for (const ids of calls) expect(ids).toEqual(ids.toSorted());
+  const all = calls.flat();
+  expect(new Set(all).size).toBe(20_000);
+  for (const id of all) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

@@ -23,11 +23,13 @@ export interface AccessDelta {
   projectId: string | null;
   /** The teams whose services the change concerns. Null for every scope that is no service. */
   teamIds: string[] | null;
+  /** The services whose owner changes. Undefined for every other change. */
+  serviceIds?: string[];
   gained: Permission[];
   lost: Permission[];
 }
 
-type Difference = Pick<AccessDelta, 'gained' | 'lost'>;
+export type Difference = Pick<AccessDelta, 'gained' | 'lost'>;
 
 /** The permissions that a principal gains and loses in this scope. Null stands for a principal that does not exist. */
 export function differenceIn(
@@ -41,7 +43,7 @@ export function differenceIn(
 
 const NO_DIFFERENCE: Readonly<Difference> = { gained: [], lost: [] };
 
-function differenceOf(had: readonly Permission[], has: readonly Permission[]): Difference {
+export function differenceOf(had: readonly Permission[], has: readonly Permission[]): Difference {
   const [before, after] = [new Set(had), new Set(has)];
   return { gained: has.filter((name) => !before.has(name)), lost: had.filter((name) => !after.has(name)) };
 }

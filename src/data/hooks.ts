@@ -67,6 +67,11 @@ export interface Hooks<Row> {
    * cause deadlocks.
    */
   readonly lockForDelete?: (ctx: Context) => Promise<void>;
+  /**
+   * Sends statements of a deletion without waiting, so that they share a round trip with the one that locks the row. It can run
+   * before that one, so they lock what they need. `beforeDelete` gets the result.
+   */
+  readonly sendWithLock?: (ctx: Context, id: string) => Promise<unknown>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */
-  readonly beforeDelete?: (ctx: Context, row: Row) => MaybePromise<void>;
+  readonly beforeDelete?: (ctx: Context, row: Row, sent: never) => MaybePromise<void>;
 }

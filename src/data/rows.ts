@@ -12,6 +12,8 @@ import { loaderById } from './loader.ts';
 /** The columns of every tenant table. */
 export type TenantTable = PgTable & { organizationId: PgColumn; id: PgColumn };
 export type RowOf<Table extends TenantTable> = Table['$inferSelect'];
+/** A row must be locked with `update` before it is deleted. */
+export type LockStrength = 'update' | 'no key update';
 export type InsertOf<Table extends TenantTable> = Omit<Table['$inferInsert'], 'organizationId'>;
 
 /**
@@ -32,18 +34,21 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
 
   const find = loaderById(reader, table);
 
-  /** Reads the row and locks it until the transaction ends. */
-  async function lock(ctx: Context, id: string): Promise<RowOf<Table>> {
+  /**
+   * Reads the row and locks it until the transaction ends. For an update, the weaker lock is enough. It allows other requests to
+   * add references to the row, which could otherwise wait for each other.
+   */
+  async function lock(ctx: Context, id: string, strength: LockStrength = 'update'): Promise<RowOf<Table>> {
     const rows = await (await db(ctx))
       .select()
       .from(table as PgTable)
       .where(at(ctx, id))
-      .for('update');
+      .for(strength);
     if (!rows[0]) throw notFound(typeOfPrefix(prefix));
     return rows[0] as RowOf<Table>;
   }
 
-  /** Reads the rows and locks them in the order of their IDs. */
+  /** Reads the rows and locks them for updates, in the order of their IDs. */
   async function lockAll(ctx: Context, ids: readonly string[]): Promise<RowOf<Table>[]> {
     return (await (
       await db(ctx)
@@ -52,7 +57,7 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
       .from(table as PgTable)
       .where(and(eq(table.organizationId, tenant(ctx)), isAnyOf(table.id, ids)))
       .orderBy(table.id)
-      .for('update')) as RowOf<Table>[];
+      .for('no key update')) as RowOf<Table>[];
   }
 
   /** Inserts rows with one statement and returns them in the same order. The caller adds them to the audit event. */

@@ -138,14 +138,19 @@ export function textOf(part: SQL, placeholder: (value: unknown) => string): stri
   return part.toQuery({ casing: CASING, escapeName, escapeParam, escapeString, prepareTyping }).sql;
 }
 
-/** The property of a `Db` that holds its client. */
+/** The properties of a `Db` that hold its client, and whether that is connected to a Citus cluster. */
 const CLIENT = Symbol('client');
+const IS_IN_CLUSTER = Symbol('is in cluster');
 
 /** Drizzle's query builder on single statements of a pool or on one connection. */
-export function drizzleOn(sql: Sql): Db {
+export function drizzleOn(sql: Sql, isInCluster = false): Db {
   const session = new PostgresJsSession(withNamedStatements(sql), dialect, undefined);
-  return Object.assign(new PostgresJsDatabase(dialect, session as never, undefined) as Db, { [CLIENT]: sql });
+  const db = new PostgresJsDatabase(dialect, session as never, undefined) as Db;
+  return Object.assign(db, { [CLIENT]: sql, [IS_IN_CLUSTER]: isInCluster });
 }
+
+/** Whether the statements of this transaction run in a Citus cluster, which does not support all of them. */
+export const isInCluster = (db: Db): boolean => (db as Db & { [IS_IN_CLUSTER]?: boolean })[IS_IN_CLUSTER] === true;
 
 /** The client that `drizzleOn` was called with. */
 export function clientOf(db: Db): Sql {

@@ -1,5 +1,5 @@
-import { sql } from 'drizzle-orm';
-import { timestamp, uuid } from 'drizzle-orm/pg-core';
+import { isNotNull, sql } from 'drizzle-orm';
+import { type PgColumn, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { newId } from '../lib/ids.ts';
 
 /** First column of all keys of a tenant table, so that no foreign key can reference another organization. */
@@ -9,3 +9,17 @@ export const instant = (name: string) => timestamp(name, { withTimezone: true, m
 export const createdAt = () => instant('created_at').notNull().defaultNow();
 /** In milliseconds, as JavaScript and cursors have it: with microseconds a page would begin with the wrong row. */
 export const updatedAt = () => instant('updated_at').notNull().default(sql`date_trunc('milliseconds', now())`);
+
+interface PositionColumns {
+  readonly organizationId: PgColumn;
+  readonly index: PgColumn;
+}
+
+/**
+ * The unique index of positions. It has a condition, which is always true, because a foreign key could otherwise refer to the
+ * positions. PostgreSQL would then lock a row that moves against new references to it, and both requests could wait for each other.
+ */
+export const positionIndex = (name: string, { organizationId, index }: PositionColumns) =>
+  uniqueIndex(name)
+    .on(organizationId as never, index as never)
+    .where(isNotNull(index));

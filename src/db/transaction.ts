@@ -142,7 +142,7 @@ export async function openTransaction(
     work.onStop.delete(cancel);
     return ending;
   };
-  const db = drizzleOn({ unsafe: send } as Sql);
+  const db = drizzleOn({ unsafe: send } as Sql, connection.isInCluster);
   return {
     db,
     mode,

@@ -2,7 +2,7 @@ import type { EnumRef, FieldMap, InputFieldMap } from '@pothos/core';
 import type { SQL } from 'drizzle-orm';
 import type { Permission } from '../access/catalog.ts';
 import type { Context } from '../context.ts';
-import type { Hooks } from '../data/hooks.ts';
+import type { Hooks, Mutated } from '../data/hooks.ts';
 import type { TenantTable } from '../data/rows.ts';
 import type { IdPrefix } from '../lib/ids.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
@@ -98,6 +98,8 @@ export interface Declaration<Table extends TenantTable> extends NodeDeclaration<
   readonly order: readonly [ColumnOf<Table>, ...ColumnOf<Table>[]];
   /** The mutations that have a second form for up to 500 objects, such as `createServices`. */
   readonly bulk?: readonly ('create' | 'update')[];
+  /** The mutations that can change access. They have `dryRun` and `accessChanges`, also in their form for several objects. */
+  readonly changesAccess?: readonly Mutated['action'][];
   /** Additional fields of the inputs that create or update an object, for the hook `prepare`. */
   readonly inputs?: (t: PothosSchemaTypes.InputFieldBuilder<SchemaTypes, 'InputObject'>) => InputFieldMap;
   /** What is deleted with an object, as in `its checks and their results`. Then nothing can prevent the deletion. */

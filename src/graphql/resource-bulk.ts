@@ -5,6 +5,7 @@ import { invalid, type UserError, userError } from '../lib/errors.ts';
 import { capitalized, nounOf } from '../lib/words.ts';
 import { mutation } from './mutation.ts';
 import type { Fields } from './part-inputs.ts';
+import { dryRunOfMany, refuseDryRunOfOne, resultsOf } from './resource-access.ts';
 import type { Input } from './resource-inputs.ts';
 import type { AnyRow, Resource, When } from './resource-model.ts';
 import { createAll, type Given, targetIdOf, updateAll } from './resource-write.ts';
@@ -42,18 +43,21 @@ export function addBulk(resource: Resource, inputs: Record<When, InputRef<unknow
               ? `The fields of the new ${words}. 1 to ${MAX_BULK}.`
               : `The changes. 1 to ${MAX_BULK}, at most one for each of the ${words}. Omitted fields are unchanged.`,
         } as never),
+        ...dryRunOfMany(t, resource, when),
       }),
       complexity: ({ input }: { input: Input }) => costOf((input?.[plural] as unknown[] | undefined)?.length ?? 1),
-      results: {
-        [plural]: {
-          type: [type],
-          complexity: { field: 1, multiplier: 1 },
-          description: `The ${words}, in the order of the input.`,
+      ...resultsOf(
+        resource,
+        when,
+        {
+          [plural]: {
+            type: [type],
+            complexity: { field: 1, multiplier: 1 },
+            description: `The ${words}, in the order of the input.`,
+          },
         },
-      },
-      resolve: async (input: Input, ctx: Context) => ({
-        [plural]: await writeAll(ctx, resource, when, input[plural] as Input[]),
-      }),
+        async (input, ctx) => ({ [plural]: await writeAll(ctx, resource, when, input[plural] as Input[]) }),
+      ),
     } as never);
 }
 
@@ -65,6 +69,7 @@ async function writeAll(ctx: Context, resource: Resource, when: When, inputs: re
   if (inputs.length === 0) throw invalid(userError('TOO_SHORT', plural, `${plural}: must have at least one item.`));
   if (inputs.length > MAX_BULK)
     throw invalid(userError('TOO_LONG', plural, `${plural}: must have at most ${MAX_BULK} items.`));
+  refuseDryRunOfOne(plural, inputs);
   return await writeBulk(
     ctx,
     resource,

@@ -4,6 +4,7 @@ import { notFound } from '../lib/errors.ts';
 import { withArticle } from '../lib/words.ts';
 import { DELETED, mutation } from './mutation.ts';
 import type { Fields } from './part-inputs.ts';
+import { dryRunInput, resultsOf } from './resource-access.ts';
 import { addBulk } from './resource-bulk.ts';
 import { attributeInputs, type Input } from './resource-inputs.ts';
 import type { Resource } from './resource-model.ts';
@@ -23,15 +24,15 @@ export function addMutations(resource: Resource): void {
       ...projectInput(t, resource),
       ...attributeInputs(t, resource, 'create'),
       ...declaration.inputs?.(t),
+      ...dryRunInput(t, resource, 'create'),
     }),
     ...(project && {
       on: async (input: Input, ctx: Context) =>
         (await getVisible(ctx, resource.declaration.project as Target, input['projectId'] as string)).id,
     }),
-    results: payload,
-    resolve: async (input: Input, ctx: Context) => ({
+    ...resultsOf(resource, 'create', payload, async (input, ctx) => ({
       [field]: (await createAll(ctx, resource, [{ input, path: [] }]))[0],
-    }),
+    })),
   } as never);
   const onTarget = project
     ? {
@@ -51,13 +52,13 @@ export function addMutations(resource: Resource): void {
       ...targetInput(t, resource),
       ...attributeInputs(t, resource, 'update'),
       ...declaration.inputs?.(t),
+      ...dryRunInput(t, resource, 'update'),
     }),
     ...onTarget,
     ...auditTarget,
-    results: payload,
-    resolve: async (input: Input, ctx: Context) => ({
+    ...resultsOf(resource, 'update', payload, async (input, ctx) => ({
       [field]: (await updateAll(ctx, resource, [{ input, path: [] }]))[0],
-    }),
+    })),
   } as never);
   mutation(`delete${name}`, {
     mayUseCachedActor: true,
@@ -65,11 +66,12 @@ export function addMutations(resource: Resource): void {
     description: declaration.deletedWithIt
       ? `Deletes ${withArticle(noun)} with ${declaration.deletedWithIt}.`
       : `Deletes ${withArticle(noun)}. Returns IN_USE if other objects refer to it, and lists them in \`usedBy\`.`,
-    input: (t: Fields) => targetInput(t, resource),
+    input: (t: Fields) => ({ ...targetInput(t, resource), ...dryRunInput(t, resource, 'delete') }),
     ...onTarget,
     ...auditTarget,
-    results: DELETED,
-    resolve: async (input: Input, ctx: Context) => ({ deletedId: await remove(ctx, resource, input) }),
+    ...resultsOf(resource, 'delete', DELETED, async (input, ctx) => ({
+      deletedId: await remove(ctx, resource, input),
+    })),
   } as never);
   addBulk(resource, { create: createInput, update: updateInput });
 }

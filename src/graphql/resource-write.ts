@@ -5,6 +5,7 @@ import { denseIndexOf } from '../data/dense-index.ts';
 import type { GivenInput, Mutated } from '../data/hooks.ts';
 import { objectsWith, type PartChange } from '../data/parts.ts';
 import { releaseReferences } from '../data/references.ts';
+import type { LockStrength } from '../data/rows.ts';
 import { invalid, notFound, userError } from '../lib/errors.ts';
 import { decodeId, fromPublicId, newId, toPublicId } from '../lib/ids.ts';
 import { parse, targetId } from '../lib/input.ts';
@@ -136,9 +137,12 @@ async function removeOne(ctx: Context, resource: Resource, input: Input): Promis
   const order = denseIndex(resource);
   await declaration.hooks?.lockForDelete?.(ctx);
   await order?.lock(ctx);
-  const row = await lockTarget(ctx, resource, input, resource.permissionTo('delete'));
+  const sent = declaration.hooks?.sendWithLock?.(ctx, await findTarget(ctx, resource, input));
+  // If it fails, the lock of the row fails too. Until it is awaited, a rejection would count as unhandled.
+  sent?.catch(() => undefined);
+  const row = await lockTarget(ctx, resource, input, resource.permissionTo('delete'), 'update');
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');
-  await declaration.hooks?.beforeDelete?.(ctx, row as never);
+  await declaration.hooks?.beforeDelete?.(ctx, row as never, (await sent) as never);
   const items = await itemsOf(ctx, resource, row.id);
   // The statement that closes the gap needs the index of the deleted row to be free.
   const hook = declaration.hooks?.afterDelete;
@@ -218,11 +222,12 @@ export async function lockTarget<Row extends { id: string }>(
   resource: DeclaredNode<Row>,
   input: Input,
   permission: Permission,
+  strength: LockStrength = 'no key update',
 ): Promise<Row> {
   const id = await findTarget(ctx, resource, input);
   // Of a target that is given by its alias, an event of a failed mutation names the ID too.
   audit(ctx, { targetId: toPublicId(resource.prefix, id) });
-  const row = (await resource.rows.lock(ctx, id)) as { id: string } as Row;
+  const row = (await resource.rows.lock(ctx, id, strength)) as { id: string } as Row;
   requireOnService(ctx, resource, row, permission);
   await refuseMovedAliases(ctx, resource, [{ input, path: [] }], [row]);
   return row;

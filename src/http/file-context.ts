@@ -49,11 +49,19 @@ async function contextOf(dependencies: Dependencies, server: ServerContext, work
 }
 
 /** Runs a step of a long request with a deadline of its own. The credential is read again for it. */
-export async function withinDeadline<T>(
+export const withinDeadline = <T>(
   dependencies: Dependencies,
   deadlines: Deadlines,
   server: ServerContext,
   step: (ctx: Context) => Promise<T>,
+  onBegin?: (work: Work) => void,
+): Promise<T> =>
+  runWithinDeadline(deadlines, async (work) => step(await contextOf(dependencies, server, work)), onBegin);
+
+/** Runs a function whose work is stopped at a deadline of its own. */
+export async function runWithinDeadline<T>(
+  deadlines: Deadlines,
+  run: (work: Work) => Promise<T>,
   onBegin: (work: Work) => void = () => undefined,
 ): Promise<T> {
   const work = newWork();
@@ -61,7 +69,7 @@ export async function withinDeadline<T>(
   deadlines.add(inProgress);
   onBegin(work);
   try {
-    return await step(await contextOf(dependencies, server, work));
+    return await run(work);
   } finally {
     deadlines.delete(inProgress);
     endWork(work);

@@ -105,7 +105,7 @@ export function createHandler(
   const uploads = createUploads(dependencies, deadlines);
   const posts = createPosts(dependencies);
   const events = createEventRoutes(dependencies, memory);
-  const reports = createReports(dependencies);
+  const reports = createReports(dependencies, deadlines);
   const compress = createCompress();
   const writer = createResponseWriter(dependencies.config, dependencies.log);
   const addressOf = createAddressOf(dependencies.config.trustedProxies);

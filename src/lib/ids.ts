@@ -38,6 +38,20 @@ export const typeOfPrefix = (prefix: IdPrefix): string => TYPES.get(prefix) ?? p
 /** Creates a UUIDv7. IDs of one process are ordered by creation time. */
 export const newId = (): string => toUUID(typeidUnboxed(''));
 
+/** The last digits of a UUID, and how many numbers they can begin with. With more, JavaScript would not use integers. */
+const [LAST_DIGITS, LAST_NUMBERS] = [7, 2 ** 27];
+
+/**
+ * Creates UUIDv7 in ascending order: the first one is random, and each of the others is one more than the one before
+ * (RFC 9562, section 6.2, method 2). `newId` takes 3 µs for each ID, which is half of what PostgreSQL needs to insert a row.
+ */
+export function newIds(count: number): string[] {
+  const random = newId();
+  const prefix = random.slice(0, -LAST_DIGITS);
+  const first = Number.parseInt(random.slice(-LAST_DIGITS), 16) % LAST_NUMBERS;
+  return Array.from({ length: count }, (_, at) => prefix + (first + at).toString(16).padStart(LAST_DIGITS, '0'));
+}
+
 const uuid7 = (milliseconds: number, rest: string): string => {
   const time = milliseconds.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-${rest.slice(0, 4)}-${rest.slice(4, 8)}-${rest.slice(8)}`;

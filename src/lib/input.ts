@@ -17,12 +17,14 @@ export const singleLine = (max: number) =>
     .regex(SINGLE_LINE, { error: 'must be one line without control characters and invisible characters', abort: true })
     .regex(VISIBLE, 'must contain a visible character');
 
-/** Text with line breaks that must not be empty. Null means no text. */
+/** Text with line breaks that must not be blank. It is stored as it is given. Null means no text. */
 export const multiLine = (max: number) =>
   z
     .string()
-    .trim()
-    .min(1, 'must not be empty; use null for no text')
+    .refine((text) => text.trim() !== '', {
+      error: 'must not be empty; use null for no text',
+      params: { code: 'TOO_SHORT' satisfies UserErrorCode },
+    })
     .max(max)
     .regex(MULTI_LINE, 'must not contain NUL characters or halves of surrogate pairs')
     .nullish();

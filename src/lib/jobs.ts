@@ -96,7 +96,7 @@ export const JOBS = {
   }),
   'record-maturity': define({
     description:
-      'Stores how many services have each level as the numbers of the day. Runs every hour, for 200 organizations at a time.',
+      'Stores how many services have each level as the numbers of the day. First evaluates the services that have not been evaluated since an upgrade. Runs every hour, for 200 organizations at a time.',
     payload: z.strictObject({ after: z.uuid().nullable() }),
     retries: 5,
     retryDelay: 5,

@@ -73,6 +73,35 @@ test.each(LISTS)('%s', async (list) => {
   }
 });
 
+test('services by their level in a scorecard', async () => {
+  const [organization = {}] = await api.root`select id from organizations where slug = 'acme'`;
+  const idsIn = async (table: string): Promise<string[]> =>
+    (await api.root`select id from ${api.root(table)} where organization_id = ${organization['id']}`).map(
+      ({ id }) => id,
+    );
+  const [services = [], scorecards = [], levels = []] = await Promise.all(
+    ['services', 'scorecards', 'levels'].map(idsIn),
+  );
+  const rows = services.flatMap((service_id) =>
+    scorecards.map((scorecard_id, at) => ({
+      ...{ organization_id: organization['id'], id: newId(), service_id, scorecard_id },
+      level_id: levels[at % levels.length] ?? '',
+    })),
+  );
+  await api.root`insert into scorecard_levels ${api.root(rows)} on conflict do nothing`;
+  await api.root`analyze scorecard_levels`;
+  const [scorecard, level] = ['sco', 'lvl'].map((prefix) => toPublicId(prefix, newId()));
+  const filter = `scorecardLevel: { scorecard: { id: "${scorecard}" }, level: { id: "${level}" } }`;
+  for (const text of await readsOf(`services(filter: { ${filter} })`, 'services')) {
+    const scans = scansOf(await planOf(text));
+    const ofLevels = scans.filter(({ table }) => table === 'scorecard_levels');
+    expect(ofLevels.map(({ condition }) => condition)).toEqual([
+      expect.stringMatching(/organization_id.*scorecard_id.*level_id/),
+    ]);
+    for (const { table, condition } of scans) expect(`${table}: ${condition}`).toContain('organization_id');
+  }
+});
+
 /** The key of each index that a filter uses, after the organization. */
 const KEYS: Record<string, string> = {
   actorId: '(user|principal)_id',

@@ -1,4 +1,5 @@
 import {
+  type GraphQLInputType,
   getNamedType,
   getNullableType,
   isInputObjectType,
@@ -121,17 +122,37 @@ function sampleOf({ type }: RootField['args'][number]): Json {
   return isListType(getNullableType(type)) ? [one] : one;
 }
 
+/**
+ * The paths of the required references beside a value, such as `filter.scorecardLevel.scorecard` beside the ID of the level.
+ * Required fields of the argument itself are in its sample.
+ */
+function requiredBeside(type: GraphQLInputType | undefined, [step = '', ...rest]: string[], above: string[]): string[] {
+  const named = getNamedType(type);
+  if (!isInputObjectType(named) || isListType(getNullableType(type))) return [];
+  const fields = Object.values(named.getFields());
+  const beside = fields.filter((field) => above.length > 1 && field.name !== step && isRequiredInputField(field));
+  const next = fields.find(({ name }) => name === step);
+  return [
+    ...beside.map(({ name }) => [...above, name].join('.')),
+    ...(next ? requiredBeside(next.type, rest, [...above, step]) : []),
+  ];
+}
+
 /** The query with the ID at this path. */
 export function queryAt(inputPath: InputPath): OperationWithId {
   const field = queryOf(inputPath);
-  const [argument = ''] = inputPath.name.split('.');
+  const [argument = '', ...steps] = inputPath.name.split('.');
   const args = field.args.filter(
     (arg) => arg.name === argument || isRequiredArgument(arg) || getNamedType(arg.type).name === 'Permission',
   );
   const declared = args.map((arg) => `$${arg.name}: ${arg.type}`).join(', ');
   const passed = args.map((arg) => `${arg.name}: $${arg.name}`).join(', ');
   const document = `query (${declared}) { ${field.name}(${passed}) ${selectionOf(field)} }`;
-  const given = Object.fromEntries(args.map((arg) => [arg.name, sampleOf(arg)]));
+  const own = args.find(({ name }) => name === argument);
+  const given = requiredBeside(own?.type, steps, [argument]).reduce(
+    (values, path) => withValue(values, `${path}.alias`, 'unknown'),
+    Object.fromEntries(args.map((arg) => [arg.name, sampleOf(arg)])),
+  );
   return (id) => [document, withValue(given, inputPath.name, id)];
 }
 

@@ -8,14 +8,15 @@ import { readStates } from '../../src/resources/evaluation/statement.ts';
 import { metBy } from '../../src/resources/evaluation/statuses.ts';
 import { insertWorld } from '../filter/insert-world.ts';
 import { matches } from '../filter/naive.ts';
-import { type World, worlds } from '../filter/worlds.ts';
+import { NUMERIC_TEXTS, type World, worlds } from '../filter/worlds.ts';
 import { startApi } from '../support/api.ts';
 import { size } from '../support/size.ts';
+import { NUMBER_OPERATORS, NUMBERS } from './model.ts';
+import { meets, meetsAsNumber } from './naive.ts';
 
 const { root, pool } = await startApi();
 
-/** A check of the services that a filter selects. */
-const checkWith = (filterId: string): CheckToEvaluate => ({
+const CHECK: CheckToEvaluate = {
   id: newId(),
   type: 'HAS_DEPENDENCY',
   categoryId: newId(),
@@ -30,12 +31,15 @@ const checkWith = (filterId: string): CheckToEvaluate => ({
   scorecardId: null,
   startAt: null,
   endedAt: null,
-  filterIds: [filterId],
-});
+  filterIds: [],
+};
 
 /** The IDs of the services that match each filter, as an evaluation finds them. */
 async function selected({ organizationId, filters, services }: World): Promise<Map<string, string[]>> {
-  const { conditions, matches: rules } = rulesOf([...filters.keys()].map(checkWith), filters);
+  const { conditions, matches: rules } = rulesOf(
+    [...filters.keys()].map((id) => ({ ...CHECK, filterIds: [id] })),
+    filters,
+  );
   const ids = services.map(({ id }) => id);
   const states = await inTransaction(pool, { organizationId, userId: null }, (db) =>
     readStates({ db, organizationId, now: new Date() }, ids, conditions, []),
@@ -60,4 +64,36 @@ test('an evaluation applies a filter to the services that match it one by one', 
     { numRuns: size(60, 1_000) },
   );
   expect(Math.min(found, skipped)).toBeGreaterThan(100);
+});
+
+test('a check compares a text of digits as a number, and no other text, in each pair of a value and a predicate', async () => {
+  const [given] = fc.sample(worlds, 1) as [World];
+  const definitionId = given.definitions[0] as string;
+  const values = [...NUMERIC_TEXTS, 7, 0.5, -7, 1e20, true, ['7']];
+  const services = values.map((value, at): World['services'][number] => ({
+    ...{ ...(given.services[0] as World['services'][number]), id: newId(), name: `Service ${at}`, aliases: [] },
+    ...{ properties: { [definitionId]: value }, dependsOn: [] },
+  }));
+  await insertWorld(root, { ...given, services });
+  const predicates = NUMBERS.flatMap((value) =>
+    NUMBER_OPERATORS.map((operator) => ({ operator, value, caseSensitive: true })),
+  );
+  const checks = predicates.map(
+    (predicate): CheckToEvaluate => ({
+      ...{ ...CHECK, id: newId(), type: 'SERVICE_PROPERTY', definitionId },
+      settings: { property: null, predicate },
+    }),
+  );
+  const { conditions, passes } = rulesOf(checks, new Map());
+  const { organizationId } = given;
+  const states = await inTransaction(pool, { organizationId, userId: null }, (db) =>
+    readStates({ db, organizationId, now: new Date() }, services.map(({ id }) => id).sort(), conditions, []),
+  );
+  const byId = new Map(states.map((state) => [state.id, metBy(state)]));
+  for (const [at, predicate] of predicates.entries()) {
+    const rule = passes.get(checks[at]?.id ?? '') as Rule;
+    const passing = values.filter((_, position) => rule(byId.get(services[position]?.id ?? '') as Set<number>));
+    const expected = values.filter((value) => meetsAsNumber(predicate, value) ?? meets(predicate, value));
+    expect(passing, JSON.stringify(predicate)).toEqual(expected);
+  }
 });

@@ -63,6 +63,8 @@ async function stored({ world: { organizationId }, now }: Model) {
     where organization_id = ${organizationId}`;
   const inScorecards = await root`select service_id, scorecard_id as section, level_id from scorecard_levels
     where organization_id = ${organizationId}`;
+  const missing = await root`select service_id, check_ids::text[] as ids from service_missing_checks
+    where organization_id = ${organizationId}`;
   const levelsOf = (rows: typeof inCategories, id: string) =>
     Object.fromEntries(rows.filter((row) => row['service_id'] === id).map((row) => [row['section'], row['level_id']]));
   return services.map(({ id, level_id, due }) => ({
@@ -74,6 +76,7 @@ async function stored({ world: { organizationId }, now }: Model) {
     overall: level_id,
     byCategory: levelsOf(inCategories, id),
     byScorecard: levelsOf(inScorecards, id),
+    missing: missing.find((row) => row['service_id'] === id)?.['ids'] ?? null,
   }));
 }
 
@@ -223,7 +226,7 @@ const TIMEOUT = size(120_000, 900_000);
 test('after random changes, the stored results and levels are those of the naive model', {
   timeout: TIMEOUT,
 }, async () => {
-  const seen = { statuses: new Set<string>(), levels: new Set<number>() };
+  const seen = { statuses: new Set<string>(), levels: new Set<number>(), missing: new Set<number>() };
   await fc.assert(
     fc.asyncProperty(
       worlds,
@@ -245,7 +248,8 @@ test('after random changes, the stored results and levels are those of the naive
           if (isDue) continue;
           expect(await stored(model), `after step ${at}: ${JSON.stringify(step)}`).toEqual(expected(model));
         }
-        for (const { overall, statuses } of expected(model)) {
+        for (const { overall, statuses, missing } of expected(model)) {
+          seen.missing.add(missing.length);
           for (const [, status] of statuses) seen.statuses.add(status);
           if (overall) seen.levels.add(model.levelIds.indexOf(overall));
         }
@@ -256,6 +260,7 @@ test('after random changes, the stored results and levels are those of the naive
   );
   expect(seen.statuses).toEqual(new Set(['PASSED', 'FAILED', 'PENDING']));
   expect(seen.levels.size).toBeGreaterThan(2);
+  expect(seen.missing.size).toBeGreaterThan(2);
 });
 
 /** A full evaluation after the incremental ones finds no difference, so it writes nothing. */
@@ -263,7 +268,9 @@ async function expectUnchanged({ world: { organizationId } }: Model, evaluate: (
   const state = () => root`select
     (select json_agg(r order by id) from check_results r where organization_id = ${organizationId}) as results,
     (select json_agg(s order by id) from service_levels s where organization_id = ${organizationId}) as levels,
-    (select json_agg(s order by id) from scorecard_levels s where organization_id = ${organizationId}) as scorecards`;
+    (select json_agg(s order by id) from scorecard_levels s where organization_id = ${organizationId}) as scorecards,
+    (select json_agg(m.xmin::text order by service_id) from service_missing_checks m
+      where organization_id = ${organizationId}) as missing`;
   const before = await state();
   await evaluate();
   expect(await state()).toEqual(before);

@@ -1,5 +1,7 @@
+import type { TransactionSql } from 'postgres';
 import { describe, expect, test } from 'vitest';
 import { inTransaction } from '../../src/db/transaction.ts';
+import { newId } from '../../src/lib/ids.ts';
 import { evaluateBatch } from '../../src/resources/evaluation/evaluate.ts';
 import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
@@ -319,6 +321,65 @@ test('evaluations of the same services at once lose no result and do not deadloc
   const rows = await root`select service_id, count(*)::int as results from check_results
     where organization_id = ${id} group by 1`;
   expect(rows.map((row) => row['results'])).toEqual([2, 2, 2, 2]);
+});
+
+describe('no result remains', () => {
+  const resultsOf = async (service: string) =>
+    await root`select id, organization_id from check_results where service_id = ${uuidOf('svc', service)}`;
+
+  async function createShop(slug: string) {
+    const world = await createWorld(slug);
+    const manual = await world.check('Silver', { manual: {} });
+    const [shop, other] = [await world.service('Shop'), await world.service('Other')];
+    await runJobs(api);
+    for (const one of [shop, other]) expect(await resultsOf(one)).toHaveLength(1);
+    const input = { service: { id: shop } };
+    /** Inserts a result as an evaluation does. */
+    const evaluate = async (sql: TransactionSql) => {
+      await sql`select from services where organization_id = ${world.id} and id = ${uuidOf('svc', shop)} for no key update`;
+      const row = { organization_id: world.id, id: newId(), service_id: uuidOf('svc', shop), check_id: newId() };
+      await sql`insert into check_results ${sql({ ...row, status: 'PASSED' })}`;
+    };
+    const remove = async (sql: TransactionSql) => {
+      for (const column of ['services.id', 'check_results.service_id'])
+        await sql`delete from ${sql(column.replace(/[.].*/, ''))}
+          where organization_id = ${world.id} and ${sql(column)} = ${uuidOf('svc', shop)}`;
+    };
+    return { ...world, manual, shop, other, input, evaluate, remove };
+  }
+
+  test('of a service that is deleted after an evaluation of it has begun', async () => {
+    const { owner, shop, other, input, evaluate } = await createShop('deleted-after');
+    const { errors } = await duringChange(api, evaluate, () => mutate(owner, 'deleteService', input));
+    expect(errors).toEqual([]);
+    expect(await resultsOf(shop)).toEqual([]);
+    expect(await resultsOf(other)).toHaveLength(1);
+  });
+
+  test('of a service that is deleted before an evaluation of it ends', async () => {
+    const { owner, check, shop, other, remove } = await createShop('deleted-before');
+    await check('Gold', PASSED);
+    await duringChange(api, remove, () => runJobs(api));
+    expect(await resultsOf(shop)).toEqual([]);
+    expect(await resultsOf(other)).toHaveLength(2);
+    expect((await queryData(owner, '{ services { totalCount } }')).services.totalCount).toBe(1);
+  });
+
+  test('of a service that is deleted while a result is reported for it', async () => {
+    const { owner, manual, shop, input, remove } = await createShop('reported');
+    const report = { ...input, check: { id: manual }, status: 'PASSED' };
+    const { errors } = await duringChange(api, remove, () => mutate(owner, 'reportCheckResult', report));
+    expect(errors).toMatchObject([{ code: 'NOT_FOUND', path: ['service'] }]);
+    expect(await resultsOf(shop)).toEqual([]);
+  });
+
+  test('of an organization that is deleted during an evaluation', async () => {
+    const { id, organization, evaluate } = await createShop('closed');
+    const input = { id: organization.id, slug: organization.slug };
+    const { errors } = await duringChange(api, evaluate, () => mutate(organization.owner, 'deleteOrganization', input));
+    expect(errors).toEqual([]);
+    expect(await root`select from check_results where organization_id = ${id}`).toEqual([]);
+  });
 });
 
 test('an evaluation changes no service of another organization', async () => {

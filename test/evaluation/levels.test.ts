@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { levelsOf } from '../../src/resources/evaluation/levels.ts';
+import { levelsOf, missingChecks } from '../../src/resources/evaluation/levels.ts';
 import { size } from '../support/size.ts';
 import { naiveCategoryLevel, naiveLevel } from './naive-levels.ts';
 
@@ -41,6 +41,19 @@ test('a check of a scorecard counts for the scorecard and its category only', ()
     ]),
     byScorecard: new Map([['s', 0]]),
   });
+});
+
+test('for the next level, the failed checks up to it are missing, without those of scorecards', () => {
+  const results = [failed(0), passed(1), failed(1), failed(2), { ...failed(0), scorecardId: 's' }].map(
+    (result, at) => ({
+      ...result,
+      checkId: String(at),
+    }),
+  );
+  expect(missingChecks(results, 0, 2)).toEqual(['0', '2']);
+  expect(missingChecks(results.slice(1), 0, 2)).toEqual(['2']);
+  expect(missingChecks(results, 0, 0)).toEqual([]);
+  expect(missingChecks([], null, 2)).toEqual([]);
 });
 
 test('levels of random results are those of the naive model', () => {

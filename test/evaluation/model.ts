@@ -39,6 +39,16 @@ const predicate: fc.Arbitrary<NaivePredicate> = fc
   })
   .filter(({ operator, value }) => operator !== 'MATCHES_REGEX' || problemOfRegex(value) === null);
 
+/** Values of predicates that are numbers. The values of properties are often texts that look like numbers. */
+export const NUMBERS = ['0', '7', '007', '-7', '0.5', '10', '3', '5', '7.0', '123456789012345', '0.1'];
+export const NUMBER_OPERATORS = ['EQUALS', 'DOES_NOT_EQUAL', 'GREATER_THAN_OR_EQUAL_TO', 'LESS_THAN_OR_EQUAL_TO'];
+
+const ofNumbers: fc.Arbitrary<NaivePredicate> = fc.record({
+  operator: fc.constantFrom(...NUMBER_OPERATORS),
+  value: fc.constantFrom(...NUMBERS),
+  caseSensitive: fc.boolean(),
+});
+
 const contact = maybe(fc.constantFrom('EMAIL', 'SLACK'));
 
 const settings: fc.Arbitrary<NaiveSettings> = fc.oneof(
@@ -49,6 +59,14 @@ const settings: fc.Arbitrary<NaiveSettings> = fc.oneof(
     property: maybe(fc.constantFrom('NAME', 'DESCRIPTION', 'LANGUAGE', 'FRAMEWORK', 'TIER', 'LIFECYCLE')),
     predicate: maybe(predicate),
   }),
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('SERVICE_PROPERTY' as const),
+      property: fc.constant(null),
+      predicate: ofNumbers,
+    }),
+  },
   fc.record({ type: fc.constant('TAG_DEFINED' as const), key: maybe(text), predicate: maybe(predicate) }),
   fc.record({
     type: fc.constant('LINK' as const),

@@ -1,6 +1,6 @@
 import type { CheckStatus } from '../../src/resources/check-result/table.ts';
 import { matches, type NaiveService, type NaiveWorld } from '../filter/naive.ts';
-import { naiveCategoryLevel, naiveLevel } from './naive-levels.ts';
+import { type NaiveResult, naiveCategoryLevel, naiveLevel } from './naive-levels.ts';
 
 export interface NaivePredicate {
   operator: string;
@@ -114,7 +114,7 @@ function passes(model: Model, { settings, definitionId }: NaiveCheck, service: N
     case 'SERVICE_PROPERTY': {
       if (settings.property === null && definitionId === null) return false;
       const value = settings.property === null ? service.properties[definitionId ?? ''] : builtIn(settings, service);
-      return meets(settings.predicate, value ?? null);
+      return meetsAsNumber(settings.predicate, value ?? null) ?? meets(settings.predicate, value ?? null);
     }
     case 'TAG_DEFINED':
       return service.tags.some(
@@ -147,10 +147,42 @@ const builtIn = ({ property }: { property: string | null }, service: NaiveServic
     LIFECYCLE: service.lifecycleId,
   })[property ?? ''];
 
+const textIn = (value: unknown): unknown =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+
+/**
+ * Whether the value of a property meets a condition that compares numbers. Null if the values decide as texts. A text is a number
+ * if it has at most 100 digits before and after the point, and nothing else.
+ */
+export function meetsAsNumber(predicate: NaivePredicate | null, value: unknown): boolean | null {
+  if (predicate === null) return null;
+  const [own, other] = [decimalIn(textIn(value)), decimalIn(predicate.value)];
+  const areNumbers = own !== null && other !== null;
+  switch (predicate.operator) {
+    case 'EQUALS':
+      return areNumbers && own === other ? true : null;
+    case 'DOES_NOT_EQUAL':
+      return areNumbers && own === other ? false : null;
+    case 'GREATER_THAN_OR_EQUAL_TO':
+      return areNumbers && own >= other;
+    case 'LESS_THAN_OR_EQUAL_TO':
+      return areNumbers && own <= other;
+    default:
+      return null;
+  }
+}
+
+/** The number in a text, times 10 to the power of 100. */
+function decimalIn(text: unknown): bigint | null {
+  if (typeof text !== 'string' || !/^-?[0-9]{1,100}([.][0-9]{1,100})?$/.test(text)) return null;
+  const [whole = '', fraction = ''] = text.split('.');
+  return BigInt(whole + fraction.padEnd(100, '0'));
+}
+
 /** A value meets a condition as a service meets a filter. Numbers are compared as text here. */
-function meets(predicate: NaivePredicate | null, value: unknown): boolean {
+export function meets(predicate: NaivePredicate | null, value: unknown): boolean {
   if (predicate === null) return value !== null;
-  const text = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+  const text = textIn(value);
   const filter = { organizationId: '', connective: 'AND', predicates: [{ ...NO_VALUES, ...predicate }] } as const;
   return matches({} as NaiveWorld, filter as never, { properties: { it: text } } as never);
 }
@@ -169,6 +201,8 @@ export interface NaiveLevels {
   overall: string | null;
   byCategory: Record<string, string>;
   byScorecard: Record<string, string>;
+  /** The IDs of the checks that are missing for the next overall level, sorted. */
+  missing: string[];
 }
 
 export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckStatus>): NaiveLevels {
@@ -177,7 +211,7 @@ export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckSta
     if (check.campaignId !== null) return [];
     const passed = status === 'PASSED' || (status === 'PENDING' && check.passPending);
     const scorecard = scorecardOf(model, check)?.id ?? null;
-    return [{ category: check.categoryId, scorecard, level: model.levelIds.indexOf(check.levelId), passed }];
+    return [{ id, category: check.categoryId, scorecard, level: model.levelIds.indexOf(check.levelId), passed }];
   });
   const inScorecard = (id: string | null) => results.filter(({ scorecard }) => scorecard === id);
   const nameOf = (level: number | null): string | null => (level === null ? null : (model.levelIds[level] ?? null));
@@ -186,9 +220,21 @@ export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckSta
     Object.fromEntries(
       sections.flatMap(({ id }) => [nameOf(levelOf(id))].flatMap((name) => (name ? [[id, name]] : []))),
     );
+  const overall = naiveLevel(inScorecard(null), levels);
   return {
-    overall: nameOf(naiveLevel(inScorecard(null), levels)),
+    overall: nameOf(overall),
     byCategory: levelIn(model.categories, (id) => naiveCategoryLevel(results, id, levels)),
     byScorecard: levelIn(model.scorecards, (id) => naiveLevel(inScorecard(id), levels)),
+    missing: missingFor(overall, levels, inScorecard(null)),
   };
+}
+
+/** What the service still has to pass, so that it has the next level. Nothing if there is none. */
+function missingFor(level: number | null, levels: number, results: (NaiveResult & { id: string })[]): string[] {
+  if (level === null || level === levels - 1) return [];
+  const required = results.filter((result) => result.level === level + 1 || result.level <= level);
+  return required
+    .filter(({ passed }) => !passed)
+    .map(({ id }) => id)
+    .toSorted();
 }

@@ -17,8 +17,25 @@ const time = fc.constantFrom('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.00
 const number = fc.constantFrom(0, 1, -1, 0.5, 10, 2.25);
 const maybe = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(values, { freq: 2 });
 
+/** Texts that a careless comparison takes for numbers, and texts of digits that are equal as numbers only. */
+export const NUMERIC_TEXTS = [
+  ...['0', '-0', '00', '7', '007', '7.0', '7.00', '-7', '0.5', '00.50', '10', '9', '3', '5', '123456789012345.1'],
+  ...['1e1000', '1e1', '7e0', ' 5 ', '5 ', '5\n', '٣', '+3', '3.', '.5', '1_0', '1,5', '0x7', '7n', '--7', '-', '.'],
+  ...[
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    '9'.repeat(100),
+    `1${'0'.repeat(100)}`,
+    `0.${'0'.repeat(99)}1`,
+    `7.${'0'.repeat(101)}`,
+  ],
+  ...['9007199254740992', '9007199254740993', '0.1', '0.10000000000000001'],
+];
+
 const json = fc.oneof(
   text,
+  { weight: 5, arbitrary: fc.constantFrom(...NUMERIC_TEXTS) },
   number,
   fc.boolean(),
   fc.constant(null),

@@ -98,11 +98,19 @@ function expectChecked({ document, checked, needs, data }: Recorded): void {
   expect(missing, `declared, not checked: ${document}`).toEqual([]);
 }
 
+/** `accessChanges` of these leaves out the principals that the caller cannot see. */
+const VISIBLE_ACCESS_CHANGES = Object.fromEntries(
+  ['createTeam', 'updateTeam', 'deleteTeam', 'createService', 'createServices', 'updateService', 'updateServices']
+    .concat('acceptServiceSuggestionAsNewService')
+    .map((name) => [`Mutation.${name}`, ['member:read', 'service_account:read']]),
+);
+
 /**
  * Fields whose resolvers check more permissions than the guard: a list omits objects that the caller cannot see, and a
  * mutation reads roles and projects that are not arguments. Edit this list only by hand.
  */
 const EXCEPTIONS: Record<string, string[]> = {
+  ...VISIBLE_ACCESS_CHANGES,
   // `Role.members` counts a project role only in projects whose members the caller can see.
   'Role.members': ['project_member:read'],
   // Events of projects that the caller cannot read are hidden. Those of the organization need no such permission.

@@ -3,6 +3,7 @@ import type { CampaignReport } from '../../src/resources/campaign/campaign-repor
 import type { FailingService } from '../../src/resources/campaign/failing.ts';
 import type { CampaignResult } from '../../src/resources/campaign/results.ts';
 import type { MaturityReport, TrendDay } from '../../src/resources/evaluation/maturity-report.ts';
+import type { RatedService } from '../../src/resources/evaluation/service-steps.ts';
 
 /** Data of reports for tests of the pages. */
 
@@ -55,8 +56,25 @@ export const MATURITY: MaturityReport = {
       { check: 'Has a dashboard', category: 'Observability', level: 'Silver', services: 4, decisive: 0 },
     ],
     closest: 12,
+    unknown: 0,
   },
 };
+
+/** What the reports on a team and on a scorecard have in addition. */
+export const SERVICES: RatedService[] = [
+  {
+    ...{ name: 'Voucher', team: 'Checkout', level: 1, missing: 7 },
+    steps: [
+      { check: 'Has a runbook', category: 'Reliability', level: 2 },
+      { check: null, category: null, level: 2 },
+    ],
+  },
+  { name: 'Price', team: null, level: 0, missing: 0, steps: [] },
+  { name: 'Stock', team: 'Checkout', level: 3, missing: 0, steps: [] },
+  { name: 'Wiki', team: 'Checkout', level: null, missing: 0, steps: [] },
+];
+
+export const SCORECARDS = pageOf([{ id: 's1', name: 'Production readiness', ...numbers([4, 3, 2, 1]) }], 1, 20);
 
 export const CAMPAIGN: CampaignReport = {
   name: 'Node 24 everywhere',
@@ -78,11 +96,15 @@ export const CAMPAIGN: CampaignReport = {
     1,
     50,
   ),
-  checks: [
-    { name: 'Runs on Node 24', results: 24, passingResults: 18 },
-    { name: 'Was deployed in the last 30 days', results: 24, passingResults: 20 },
-    { name: 'Has a runbook', results: 12, passingResults: 8 },
-  ],
+  checks: pageOf(
+    [
+      { name: 'Runs on Node 24', results: 24, passingResults: 18 },
+      { name: 'Was deployed in the last 30 days', results: 24, passingResults: 20 },
+      { name: 'Has a runbook', results: 12, passingResults: 8 },
+    ],
+    1,
+    50,
+  ),
   days: Array.from({ length: 31 }, (_, at) => ({
     day: dayBefore(30 - at),
     services: 24,

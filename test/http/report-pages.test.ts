@@ -1,33 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderDocument } from '../../src/http/reports/layout.ts';
-import { campaignPage } from '../../src/http/reports/pages/campaign.ts';
+import { campaignPage } from '../../src/http/reports/pages/campaign/page.ts';
+import { distance } from '../../src/http/reports/pages/campaign/status.ts';
 import type { ReactElement } from '../../src/http/reports/pages/element.ts';
 import { percent } from '../../src/http/reports/pages/format.ts';
 import { markdown } from '../../src/http/reports/pages/markdown.ts';
-import { maturityPage } from '../../src/http/reports/pages/maturity.ts';
+import { type MaturityPage, maturityPage } from '../../src/http/reports/pages/maturity/page.ts';
 import { levelClass } from '../../src/http/reports/pages/palette.ts';
 import { spread, ticksOf } from '../../src/http/reports/pages/scale.ts';
-import { distance } from '../../src/http/reports/pages/status.ts';
 import type { ReportPage } from '../../src/http/reports/report.ts';
 import { pageOf } from '../../src/lib/paged.ts';
 import type { MaturityReport } from '../../src/resources/evaluation/maturity-report.ts';
 import type { NextSteps } from '../../src/resources/evaluation/next-steps.ts';
-import { CAMPAIGN, dayBefore, FAILING, MATURITY, NOW } from './report-data.ts';
+import { CAMPAIGN, dayBefore, FAILING, MATURITY, NOW, SCORECARDS, SERVICES } from './report-data.ts';
 
 const paged = <Item>(items: readonly Item[]) => pageOf(items, 1, 50);
 const viewer = { name: 'Ada', organization: 'acme', formToken: 'token' };
 const rendered = (page: ReportPage): string => renderDocument({ ...page, time: NOW, base: '/reports', viewer });
 
-const maturity = (report = MATURITY): string =>
+const maturity = (report = MATURITY, parts: Partial<MaturityPage> = {}): string =>
   rendered(
     maturityPage({
-      report,
-      days: 90,
+      ...{ report, team: null, scorecard: null, trail: [], scorecards: null, services: null, days: 90 },
+      ...parts,
       links: {
         csv: '/csv',
         days: (days) => `?days=${days}`,
         teams: (page) => `?page=${page}`,
+        scorecards: (page) => `?scorecards=${page}`,
+        services: (page) => `?services=${page}`,
+        team: (id) => `?team=${id}`,
+        scorecard: (id) => `?scorecard=${id}`,
       },
     }),
   );
@@ -37,7 +41,10 @@ const campaign = (report = CAMPAIGN, failing = FAILING): string =>
       campaign: report,
       failing: paged(failing),
       now: NOW,
-      links: { csv: '/csv', teams: (page) => `?teams=${page}`, failing: (page) => `?failing=${page}` },
+      links: {
+        ...{ all: '/campaigns', csv: '/csv', teams: (page) => `?teams=${page}` },
+        ...{ checks: (page) => `?checks=${page}`, failing: (page) => `?failing=${page}` },
+      },
     }),
   );
 
@@ -45,10 +52,20 @@ const { teams, next } = MATURITY as { teams: NonNullable<MaturityReport['teams']
 
 const all = (html: string, pattern: RegExp): string[] => [...html.matchAll(pattern)].map((match) => match[1] ?? '');
 
+const ofTeam = (services = SERVICES): string =>
+  maturity(
+    { ...MATURITY, teams: null, trend: null, next: null },
+    { team: 'Checkout', trail: [{ text: 'Maturity', href: '/reports/maturity' }], services: paged(services) },
+  );
+const ofScorecard = (): string =>
+  maturity({ ...MATURITY, next: null }, { scorecard: 'Ready', services: paged(SERVICES), scorecards: null });
+
 describe.each([
-  ['maturity', maturity],
-  ['campaign', campaign],
-])('the page of the %s', (_name, render) => {
+  ['maturity', () => maturity(MATURITY, { scorecards: SCORECARDS }), 3],
+  ['team', ofTeam, 1],
+  ['scorecard', ofScorecard, 3],
+  ['campaign', campaign, 4],
+])('the page of the %s', (_name, render, numberOfCharts) => {
   const html = render();
 
   test('has no scripts, event handlers, inline styles, and no images and frames', () => {
@@ -72,7 +89,7 @@ describe.each([
 
   test('has charts with a title and a description, and tables with captions and scopes', () => {
     const charts = all(html, /(<svg[^>]*role="img".*?<\/svg>)/gs);
-    expect(charts.length).toBeGreaterThan(1);
+    expect(charts).toHaveLength(numberOfCharts);
     for (const chart of charts) expect(chart).toMatch(/<title id="[^"]+">[^<]+<\/title><desc id="[^"]+">[^<]+<\/desc>/);
     const others = all(html, /(<svg(?![^>]*role="img")[^>]*>)/g);
     expect(others.filter((tag) => !tag.includes('aria-hidden="true"'))).toEqual([]);
@@ -87,7 +104,7 @@ test('the report on maturity shows levels, teams, the trend and the next steps',
   const html = maturity({ ...MATURITY, teams: { ...teams, total: 120 } });
   expect(html).toContain('40 services');
   expect(html).toContain('▲ up 20 points since 25 August 2026');
-  expect(html).toContain('>Checkout</th>');
+  expect(html).toContain('<a href="?team=t1">Checkout</a></th>');
   expect(html).toContain('<b>6</b> need nothing else for the next level.');
   expect(html).toContain('Gold or higher: 5% on the first day, 10% on the last day.');
   expect(html).toContain('1 to 5 of 120 teams');
@@ -99,8 +116,33 @@ test('a report without services, without a trend or without steps says so', () =
   expect(maturity({ ...MATURITY, overall: none })).toContain('There are no services that you can read.');
   expect(maturity({ ...MATURITY, trend: null })).toContain('It is therefore not shown.');
   expect(maturity({ ...MATURITY, trend: [] })).toContain('No numbers are stored yet');
-  expect(maturity({ ...MATURITY, next: { steps: [], closest: 0 } })).toContain('No check prevents a service');
+  expect(maturity({ ...MATURITY, next: { steps: [], closest: 0, unknown: 0 } })).toContain(
+    'No check prevents a service',
+  );
+  const upgraded = maturity({ ...MATURITY, next: { steps: [], closest: 0, unknown: 3 } });
+  expect(upgraded).toContain('Without 3 services that Ambit has not evaluated since its upgrade.');
+  expect(upgraded).not.toContain('No check prevents a service');
   expect(maturity({ ...MATURITY, trend: MATURITY.trend?.slice(-1) ?? null })).toContain('<circle');
+});
+
+test('the report on a team shows its services with their levels and what they need', () => {
+  const html = ofTeam();
+  expect(html).toContain('<title>Checkout – Maturity – acme – Ambit</title>');
+  expect(html).toContain('The levels of 40 services of the team in the rubric.');
+  expect(html).toContain('<b>Has a runbook</b> <span class="tag">Reliability, level Silver</span>');
+  expect(html).toContain('<b>A check</b> <span class="tag">level Silver</span>');
+  for (const text of ['and 5 more', 'It passes all checks', 'It has the highest level.', 'No check applies'])
+    expect(html).toContain(text);
+  expect(html).not.toMatch(/id="(trend|teams|scorecards|next)"|data-label="Team"/);
+  expect(ofScorecard()).toContain('data-label="Team"');
+});
+
+test('the last page of a list that can be opened says that there are more', () => {
+  const list = { ...paged(SERVICES), page: 1_000, total: 60_000 };
+  const html = maturity(MATURITY, { services: list });
+  expect(html).toContain('The other pages are not shown.');
+  expect(html).toContain('href="?services=999#services"');
+  expect(html).not.toContain('?services=1001');
 });
 
 test('the report of a campaign shows its status, times, progress, and what fails', () => {
@@ -134,6 +176,7 @@ test('names are text, wherever they appear', () => {
     categories: renamed(MATURITY.categories ?? []),
     next: {
       closest: 1,
+      unknown: 1,
       steps: next.steps.map((step) => ({ ...step, check: ATTACK, category: ATTACK, level: ATTACK })),
     },
   };
@@ -145,11 +188,13 @@ test('names are text, wherever they appear', () => {
   }));
   for (const html of [
     maturity(report),
+    maturity(MATURITY, { team: ATTACK, scorecard: ATTACK, trail: [{ text: ATTACK, href: '/' }] }),
+    ofTeam(SERVICES.map((one) => ({ ...one, name: ATTACK, steps: [{ check: ATTACK, category: ATTACK, level: 0 }] }))),
     campaign(
       {
         ...attacked,
         teams: pageOf(renamed(CAMPAIGN.teams?.items ?? []), 1, 50),
-        checks: renamed(CAMPAIGN.checks ?? []),
+        checks: paged(renamed(CAMPAIGN.checks?.items ?? [])),
       },
       failing,
     ),

@@ -1,5 +1,6 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { toPublicId } from '../../src/lib/ids.ts';
 import { createDemo, DEMO_PASSWORD } from '../../src/startup/demo.ts';
 import { type Api, type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs } from '../support/jobs.ts';
@@ -71,7 +72,9 @@ describe.skipIf(!has('chromium'))('needs chromium: the reports', () => {
     await runJobs(api);
     await enqueue(api, 'record-maturity', { after: null });
     await runJobs(api);
-    pages = ['/reports/maturity', '/reports/campaigns', `/reports/campaigns/${campaign}`];
+    const [scorecard] = await api.root`select id from scorecards`;
+    const ofScorecard = `/reports/maturity?scorecard=${toPublicId('sco', scorecard?.['id'])}`;
+    pages = ['/reports/maturity', '/reports/campaigns', `/reports/campaigns/${campaign}`, ofScorecard];
     browser = await startBrowser();
     visitor = await openSignIn();
   });
@@ -97,6 +100,22 @@ describe.skipIf(!has('chromium'))('needs chromium: the reports', () => {
       '- contentinfo:',
     ])
       expect(tree).toContain(part);
+  });
+
+  test('a person opens a team, reads what its services need, and returns', async () => {
+    await open('/reports/maturity');
+    await visitor.page.click('#teams ~ table >> text=Checkout');
+    await visitor.waitFor('h1', 'Checkout');
+    const tree = await visitor.page.locator('main').ariaSnapshot();
+    for (const part of [
+      '- navigation "Breadcrumb":',
+      '- region "Services"',
+      '- rowheader "Basket"',
+      '- columnheader "Level"',
+    ])
+      expect(tree).toContain(part);
+    await visitor.page.click('.trail >> text=Maturity');
+    await visitor.waitFor('h1', 'Maturity');
   });
 
   test('a person reads a campaign, whose texts cannot run code or load anything', async () => {

@@ -197,6 +197,43 @@ test('a session cookie that was set before the sign-in is replaced by the sign-i
   expect((await page.send('/reports/sign-out', { token: token ?? '' })).status).toBe(403);
 });
 
+describe('a sign-in in a browser that is signed in', () => {
+  /** The browser has opened the form before it had a session, as a second tab has. */
+  const again = async (first: Person, second: Person) => {
+    const opened = openBrowser(api);
+    const fields = { ...hiddenIn((await opened.open('/reports/sign-in')).html), password: 'correct horse battery' };
+    const send = (person: Person, password = fields.password) =>
+      opened.send('/reports/sign-in', { ...fields, email: person.email, password });
+    await send(first);
+    const former = opened.cookie();
+    const session = claimsIn(opened.cookies.get(COOKIE) ?? '').sid;
+    expect((await send(second, 'wrong')).status).toBe(422);
+    expect(await statusOf(opened)).toBe(200);
+    expect((await send(second)).status).toBe(303);
+    const left = await api.root`select 1 from sessions where id = ${uuidOf('ses', session)}`;
+    const replayed = await openBrowser(api).open(MATURITY, { cookie: former });
+    return { session, left: left.length, former: replayed.status, opened };
+  };
+  const endOf = (session: string) => api.root`
+    select o.slug, e.outcome from audit_events e join organizations o on o.id = e.organization_id
+    where e.action = 'signOut' and e.target_id = ${session}`;
+
+  test('ends the former session of the person, with an event, and no other one', async () => {
+    const person = await addMember(api, acme, 'read', 'twice');
+    const elsewhere = await signInToReports(api, person.email);
+    const { session, left, former, opened } = await again(person, person);
+    expect([left, former, await statusOf(opened), await statusOf(elsewhere)]).toEqual([0, 303, 200, 200]);
+    expect(await endOf(session)).toEqual([{ slug: 'acme', outcome: 'ALLOWED' }]);
+  });
+
+  test('ends the former session of another person, in the organization of that person', async () => {
+    const { session, left, former, opened } = await again(globex.owner, reader);
+    expect([left, former, await statusOf(opened)]).toEqual([0, 303, 200]);
+    expect(claimsIn(opened.cookies.get(COOKIE) ?? '').sub).toBe(reader.userId);
+    expect(await endOf(session)).toEqual([{ slug: 'globex', outcome: 'ALLOWED' }]);
+  });
+});
+
 test('a change of role takes effect with the next page, and the page of the refusal names the permission', async () => {
   const person = await addMember(api, acme, 'read', 'demoted');
   const opened = await signInToReports(api, person.email);

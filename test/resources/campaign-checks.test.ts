@@ -130,6 +130,34 @@ describe('a copy', () => {
       where t.event_id = audit_events.id and t.target_id = ${own.id} order by audit_events.id`;
     expect(found.map(({ action }) => action)).toEqual(['copyChecksToCampaign', 'removeChecksFromCampaign']);
   });
+
+  test('is in the event of the deletion of its source, and of that of its campaign with all its fields', async () => {
+    const [campaign, other, source] = [await create(), await create(), await createCheck(owner, rubric)];
+    const copies: string[] = [];
+    for (const id of [campaign, other]) copies.push((await copy(id, ids(source))).checks[0].id);
+    await mutate(owner, 'deleteCheck', { check: { id: source } });
+    await mutate(owner, 'deleteCampaign', { id: campaign });
+    const rows = await api.root`
+      select action, target_id, before, related from audit_events where target_id in (${source}, ${campaign}) order by id`;
+    const released = copies.map((id) => ({
+      targetId: id,
+      before: { sourceCheckId: source },
+      after: { sourceCheckId: null },
+    }));
+    const [own] = copies;
+    const before = expect.objectContaining({ id: own, name: 'A check', campaignId: campaign, sourceCheckId: null });
+    expect(rows.slice(-2)).toEqual([
+      { action: 'deleteCheck', target_id: source, before: expect.objectContaining({ id: source }), related: released },
+      {
+        ...{ action: 'deleteCampaign', target_id: campaign, before: expect.objectContaining({ id: campaign }) },
+        related: [{ targetId: own, before, after: null }],
+      },
+    ]);
+    const found = await api.root`
+      select action from audit_events join audit_event_targets t using (organization_id)
+      where t.event_id = audit_events.id and t.target_id = ${own ?? ''} order by audit_events.id`;
+    expect(found.map(({ action }) => action)).toEqual(['copyChecksToCampaign', 'deleteCheck', 'deleteCampaign']);
+  });
 });
 
 describe('all checks are copied, or none', () => {

@@ -97,6 +97,22 @@ test('the progress is 0 before the start, and then counts services and results n
   );
 });
 
+test('the list of teams has a bound, and begins with the teams that have the most services', async () => {
+  const fields = 'teams(first: 1) { team { name } services }';
+  const { campaign: own } = await queryData(
+    owner,
+    `query ($id: ID!) { campaign(id: $id) { progress { ${fields} days(days: 1) { ${fields} } } } }`,
+    { id },
+  );
+  const first = [{ team: { name: 'Web' }, services: 2 }];
+  expect(own.progress).toEqual({ teams: first, days: [{ teams: first }] });
+  const { errors } = await owner.query(
+    `query ($id: ID!) { campaign(id: $id) { progress { days(days: 366) { teams(first: 500) { services } } } } }`,
+    { id },
+  );
+  expect(errors?.[0].extensions.code).toBe('BAD_REQUEST');
+});
+
 test('a caller sees the progress in the services whose results they may read, and null without any', async () => {
   const user = await addMember(api, acme, 'user');
   const all = await progressOf(id, user);

@@ -64,12 +64,12 @@ describe('a report', () => {
     const { checkResult, errors } = await report(user, input);
     expect(errors).toEqual([]);
     expect(checkResult).toEqual({
-      ...{ id: expect.stringMatching(/^chr_/), status: 'PASSED', message: 'Seen in *Grafana*.', expiresAt: null },
+      ...{ id: expect.stringMatching(/^chr_/), status: 'PASSED', message: input.message, expiresAt: null },
       ...{ reportedBy: { id: user.memberId }, check: { id: check }, service: { id: shop }, replacedAt: null },
     });
     const node = `query ($id: ID!) { node(id: $id) { ... on CheckResult { ${RESULT} } } }`;
     expect((await queryData(reader, node, { id: checkResult.id })).node).toEqual(checkResult);
-    expect(await latest(check, shop)).toMatchObject({ status: 'PASSED', message: 'Seen in *Grafana*.' });
+    expect(await latest(check, shop)).toMatchObject({ status: 'PASSED', message: input.message });
     const results = `query ($id: ID!) { check(id: $id) {
       stats { passed failed pending } results { totalCount nodes { id } } failed: results(filter: { status: FAILED }) { totalCount } } }`;
     expect((await queryData(reader, results, { id: check })).check).toEqual({

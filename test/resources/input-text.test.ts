@@ -158,8 +158,9 @@ describe.each(
   });
   if (singleLineTexts.includes(inputPath)) return;
 
-  test('line breaks, and trims the text', async () => {
-    expect(await kept(' a\n\n\tb\r\n ')).toBe('a\n\n\tb');
+  test('white space at both ends, line breaks and every other character as written', async () => {
+    const text = '\u00a0    code\n\n\te\u0301 \ufeff\u200b\r\n ';
+    expect(await kept(text)).toBe(text);
     expect(api.logged).toEqual([]);
   });
 

@@ -101,7 +101,7 @@ describe.each(updates.map((each) => [each.mutation, each] as const))(
 
     if (hasInputField(mutation, 'dryRun'))
       test('changes nothing and returns no object on a dry run', async () => {
-        const dry = { id, ...others, dryRun: true };
+        const dry = { ...(id && toInput(mutation, { id })), ...others, dryRun: true };
         expect(await mutate(owner, mutation, dry, `${results} accessChanges { gained }`)).toEqual({
           [object]: null,
           accessChanges: expect.any(Array),

@@ -1,8 +1,16 @@
-import { expect, test } from 'vitest';
-import { allow, createRole, deny, giveRole, ifOwned } from '../decisions/support.ts';
+import { describe, expect, test } from 'vitest';
+import { allow, createRole, deny, giveRole, ifOwned, type Statement } from '../decisions/support.ts';
 import { type Caller, type Json, startApi } from '../support/api.ts';
 import { runJobs } from '../support/jobs.ts';
-import { addMember, createCheck, createOrganization, getRubric, mutate, queryData } from '../support/world.ts';
+import {
+  addMember,
+  createCheck,
+  createOrganization,
+  getRubric,
+  mutate,
+  type Person,
+  queryData,
+} from '../support/world.ts';
 
 /**
  * One organization for all tests. The scorecard applies to services whose name begins with A. Its check of level Gold requires
@@ -126,6 +134,55 @@ test('a scorecard that the caller cannot see has no report, and is null in the l
   const document =
     'query ($id: ID!, $of: ID!) { service(id: $id) { maturityReport(scorecard: { id: $of }) { level { name } } } }';
   expect(await queryData(owner, document, { id: tagged, of: theirs })).toEqual({ service: { maturityReport: null } });
+});
+
+describe('the list of services by the level in a scorecard', () => {
+  const LIST = 'query ($filter: ServiceFilter) { services(filter: $filter) { totalCount nodes { id } } }';
+  const found = async (by: Caller, scorecard: object, of: object, more = {}): Promise<string[]> => {
+    const filter = { scorecardLevel: { scorecard, level: of }, ...more };
+    const { nodes, totalCount } = (await queryData(by, LIST, { filter })).services;
+    expect(nodes).toHaveLength(totalCount);
+    return nodes.map((one: Json) => one.id);
+  };
+  const person = async (name: string, ...statements: Statement[]): Promise<Person> => {
+    const member = await addMember(api, acme, 'guest', name);
+    await giveRole(owner, member.memberId, await createRole(owner, name, statements));
+    return member;
+  };
+
+  test('has the services at this level, by ID or alias', async () => {
+    expect(await found(owner, { id }, { id: rubric.levels['Gold'] })).toEqual([tagged]);
+    expect(await found(owner, { alias: 'ready' }, { alias: 'silver' })).toEqual([plain]);
+    expect(await found(owner, { id }, { id: rubric.levels['Bronze'] })).toEqual([]);
+    expect(await found(owner, { id }, { alias: 'silver' }, { owner: { id: web } })).toEqual([]);
+  });
+
+  test('has only services whose results the caller may read', async () => {
+    const reads = allow('team:read', 'service:read', 'scorecard:read', 'level:read');
+    const gold = { alias: 'gold' };
+    const without = await person('without results', reads);
+    expect(await found(without, { id }, gold)).toEqual([]);
+    const ofTeam = await person('results of the team', reads, ifOwned(allow('check_result:read')));
+    expect(await found(ofTeam, { id }, gold)).toEqual([]);
+    await mutate(owner, 'updateTeam', { team: { id: web }, addMembers: [{ principalId: ofTeam.memberId }] });
+    expect(await found(ofTeam, { id }, gold)).toEqual([tagged]);
+    expect(await found(ofTeam, { id }, { alias: 'silver' })).toEqual([]);
+  });
+
+  test('is empty for a scorecard or a level that the caller cannot see, as for one that does not exist', async () => {
+    for (const hidden of ['scorecard', 'level']) {
+      const blind = await person(`without ${hidden}s`, allow('*:read'), deny(`${hidden}:*`));
+      for (const scorecard of [{ id }, { alias: 'ready' }])
+        for (const of of [{ id: rubric.levels['Gold'] }, { alias: 'gold' }])
+          expect(await found(blind, scorecard, of)).toEqual([]);
+    }
+    const globex = await createOrganization(api, 'initech');
+    const theirs = (await mutate(globex.owner, 'createScorecard', { name: 'Ready' }, 'scorecard { id }')).scorecard.id;
+    const ofGlobex = (await getRubric(globex.owner)).levels['Gold'];
+    expect(await found(owner, { id }, { id: ofGlobex })).toEqual([]);
+    for (const scorecard of [{ id: theirs }, { alias: 'unknown' }, { id: web }, { id: 'x' }])
+      expect(await found(owner, scorecard, { alias: 'gold' })).toEqual([]);
+  });
 });
 
 test('another filter of the scorecard changes which services have a level in it', async () => {

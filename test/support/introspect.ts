@@ -50,7 +50,7 @@ export const createMutationOf = (type: string): string =>
 
 /** The list of inputs and the mutation for one of them: `services` and `createService` of `createServices`. */
 export function bulkOf(mutation: string): { list: string; single: string } | undefined {
-  const [field, ...others] = inputFields(mutation);
+  const [field, ...others] = inputFields(mutation).filter(({ name }) => name !== 'dryRun');
   if (!field || others.length > 0 || !isListType(getNullableType(field.type))) return undefined;
   const item = getNamedType(field.type).name;
   const single = mutations.find(({ args }) => getNamedType(args[0]?.type)?.name === item)?.name;

@@ -25,8 +25,9 @@ interface Key {
 const WITHOUT_FOREIGN_KEY: Record<string, Key> = {
   // A session refers to the user of its member.
   'sessions → principals': { column: 'user_id', key: 'user_id' },
-  // It would make evaluations slower.
+  // They would make evaluations slower.
   'check_results → checks': { column: 'check_id', key: 'id' },
+  'check_results → services': { column: 'service_id', key: 'id' },
 };
 
 /** Tables that belong to the instance, not to an organization. */

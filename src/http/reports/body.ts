@@ -1,17 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { AmbitError, unavailable } from '../../lib/errors.ts';
 import { type Admission, BUSY, type RequestMemory } from '../memory.ts';
-import type { HttpResponse } from '../response.ts';
 
 /** Maximum number of bytes of a form of the reports. */
 const MAX_FORM = 10_000;
 
 /** Reads the body of a form, and accounts for its memory. Refusals are errors here, because they are shown as pages. */
-export async function withForm(
+export async function withForm<Response>(
   memory: RequestMemory,
   req: IncomingMessage,
-  respond: (body: Buffer, admission: Admission) => Promise<HttpResponse>,
-): Promise<HttpResponse> {
+  respond: (body: Buffer, admission: Admission) => Promise<Response>,
+): Promise<Response> {
   if (memory.isFull()) throw unavailable(BUSY);
   const body = await memory.readBody(req, MAX_FORM);
   if (body === 'incomplete') throw unavailable(BUSY, { connection: 'close' });

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Dependencies } from '../../context.ts';
 import { AmbitError } from '../../lib/errors.ts';
+import type { Deadlines } from '../deadline.ts';
 import type { HttpResponse } from '../response.ts';
+import type { BeginRunning } from '../running-exports.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Cookies } from './cookie.ts';
 import { isSameOrigin } from './form-token.ts';
@@ -16,6 +18,11 @@ export interface ReportCall {
   req: IncomingMessage;
   server: ServerContext;
   body: Buffer;
+  /** What long files need. */
+  files: {
+    deadlines: Deadlines;
+    beginRunning: BeginRunning;
+  };
 }
 
 export type Respond = (call: ReportCall) => Promise<HttpResponse>;

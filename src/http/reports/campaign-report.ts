@@ -1,23 +1,23 @@
-import { sql } from 'drizzle-orm';
 import { canOnSome, requireOnSome } from '../../access/access.ts';
 import type { Context } from '../../context.ts';
-import { AmbitError, notFound } from '../../lib/errors.ts';
+import { isAnyOf } from '../../db/array.ts';
+import { notFound } from '../../lib/errors.ts';
 import { fromPublicId, toPublicId } from '../../lib/ids.ts';
 import { listCampaigns } from '../../resources/campaign/campaign-list.ts';
 import { findCampaignReport } from '../../resources/campaign/campaign-report.ts';
 import { findTeamNames, listFailing } from '../../resources/campaign/failing.ts';
 import { Campaign } from '../../resources/campaign/resource.ts';
-import { listResults } from '../../resources/campaign/results.ts';
+import { countChecks, listResults, listServiceIds } from '../../resources/campaign/results.ts';
 import type { CampaignRow } from '../../resources/campaign/service.ts';
-import { campaignPage } from './pages/campaign.ts';
-import { campaignsPage } from './pages/campaigns.ts';
-import { campaignCsv } from './pages/csv.ts';
-import { pageIn, urlOf } from './query.ts';
+import { checkResults } from '../../resources/check-result/table.ts';
+import { partsOf } from './file-parts.ts';
+import { campaignsPage } from './pages/campaign/list.ts';
+import { campaignPage } from './pages/campaign/page.ts';
+import { RESULTS_HEAD, resultsCsv } from './pages/csv.ts';
+import { pageIn, urlOf, withoutFirst } from './query.ts';
 import { fileOf, type Render } from './report.ts';
 
 const SIZE = 50;
-/** Maximum number of results of a file. */
-const MAX_RESULTS = 100_000;
 
 export const renderCampaigns: Render = async (ctx, { query, base }) => {
   requireOnSome(ctx.unit.access, 'check_result:read');
@@ -32,38 +32,48 @@ export const renderCampaigns: Render = async (ctx, { query, base }) => {
 };
 
 export const renderCampaign: Render = async (ctx, { params, query, base }) => {
+  const pages = { teams: pageIn(query, 'teams'), checks: pageIn(query, 'checks'), failing: pageIn(query, 'failing') };
   const campaign = await getCampaign(ctx, params['id'] ?? '');
-  const [teams, page] = [pageIn(query, 'teams'), pageIn(query, 'failing')];
-  const report = await findCampaignReport(ctx, campaign, { page: teams, size: SIZE });
+  const report = await findCampaignReport(ctx, campaign, { ...pages, size: SIZE });
   const canList = canOnSome(ctx.unit.access, 'service:read');
-  const failing = canList ? await listFailing(ctx, campaign.id, { page, size: SIZE }) : null;
+  const failing = canList ? await listFailing(ctx, campaign.id, { page: pages.failing, size: SIZE }) : null;
   const path = `${base}/campaigns/${params['id']}`;
+  const given = (changed: Partial<typeof pages>): string => urlOf(path, withoutFirst({ ...pages, ...changed }));
   const links = {
+    all: `${base}/campaigns`,
     csv: canList ? `${path}.csv` : null,
-    teams: (other: number) => urlOf(path, { teams: other, failing: page }),
-    failing: (other: number) => urlOf(path, { teams, failing: other }),
+    teams: (teams: number) => given({ teams }),
+    checks: (checks: number) => given({ checks }),
+    failing: (other: number) => given({ failing: other }),
   };
   const now = ctx.dependencies.clock();
   return { ...campaignPage({ campaign: report, failing, now, links }), time: now };
 };
 
+/** Results whose lines are read at once. */
+const PER_PART = 2_000;
+
 /** All results, of which each row names its service. */
 export const renderCampaignFile: Render = async (ctx, { params }) => {
-  const campaign = await getCampaign(ctx, params['id'] ?? '');
+  const { id } = await getCampaign(ctx, params['id'] ?? '');
   requireOnSome(ctx.unit.access, 'service:read');
-  const bounds = { perService: MAX_RESULTS, limit: MAX_RESULTS + 1 };
-  const results = await listResults(ctx, campaign.id, sql`true`, bounds);
-  if (results.length > MAX_RESULTS)
-    throw new AmbitError(
-      'BAD_REQUEST',
-      `The campaign has more than ${MAX_RESULTS.toLocaleString('en')} results, which is too many for a file. Read them with the API.`,
-    );
-  const teams = await findTeamNames(
-    ctx,
-    results.map(({ teamId }) => teamId),
-  );
-  return fileOf(ctx, `campaign-${params['id']}`, campaignCsv(results, teams));
+  const serviceIds = await listServiceIds(ctx, id);
+  // A service has one result of each check.
+  const perPart = Math.max(1, Math.floor(PER_PART / Math.max(1, await countChecks(ctx, id))));
+  const parts = partsOf(RESULTS_HEAD, serviceIds, perPart, (own, ids) => linesOfServices(own, id, ids));
+  return fileOf(ctx, `campaign-${params['id']}`, parts);
 };
+
+const ALL = { perService: Number.MAX_SAFE_INTEGER, limit: Number.MAX_SAFE_INTEGER };
+
+/** The condition is about results, so that an index finds those of these services. */
+async function linesOfServices(ctx: Context, campaignId: string, ids: readonly string[]): Promise<string> {
+  requireOnSome(ctx.unit.access, 'check_result:read');
+  requireOnSome(ctx.unit.access, 'service:read');
+  const results = await listResults(ctx, campaignId, isAnyOf(checkResults.serviceId, ids), ALL);
+  const owners = results.map(({ teamId }) => teamId);
+  return resultsCsv(results, await findTeamNames(ctx, owners));
+}
 
 /** Throws NOT_FOUND, also if the campaign belongs to another organization. */
 async function getCampaign(ctx: Context, publicId: string): Promise<CampaignRow> {

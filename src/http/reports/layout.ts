@@ -39,9 +39,17 @@ export interface Viewer {
 /** The links of the navigation. */
 export type ReportSection = 'maturity' | 'campaigns';
 
+/** A link to a page that the shown page is a part of. */
+export interface TrailLink {
+  readonly text: string;
+  readonly href: string;
+}
+
 export interface Layout {
   base: string;
   title: string;
+  /** The pages that this one is a part of, the first one being the largest. */
+  trail?: readonly TrailLink[];
   /** The content of the heading, if it is not the title. */
   heading?: ReactNode;
   /** A sentence below the heading. */
@@ -63,8 +71,9 @@ export interface Layout {
 
 /** Values in the elements are escaped. Only the style and the output of `markdown.ts` use `dangerouslySetInnerHTML`. */
 export function renderDocument(layout: Layout): string {
-  const { base, title, section, time, viewer, narrow = false, refresh, body } = layout;
-  const names = [title, viewer?.organization, 'Ambit'].filter(Boolean);
+  const { base, title, trail = [], section, time, viewer, narrow = false, refresh, body } = layout;
+  const parents = trail.map(({ text }) => text).reverse();
+  const names = [title, ...parents, viewer?.organization, 'Ambit'].filter(Boolean);
   const document = h(
     'html',
     { lang: 'en' },
@@ -92,12 +101,25 @@ export function renderDocument(layout: Layout): string {
   return `<!doctype html>${renderToStaticMarkup(document)}`;
 }
 
-const headingOf = ({ title, heading, about, links }: Layout): ReactNode =>
+const headingOf = ({ title, trail = [], heading, about, links }: Layout): ReactNode =>
   h(
     'div',
     { className: 'heading' },
-    h('div', null, h('h1', null, heading ?? title), about && h('p', { className: 'about' }, about)),
+    h(
+      'div',
+      null,
+      trail.length > 0 && trailOf(trail),
+      h('h1', null, heading ?? title),
+      about && h('p', { className: 'about' }, about),
+    ),
     links && h('p', { className: 'links' }, links),
+  );
+
+const trailOf = (links: readonly TrailLink[]): ReactNode =>
+  h(
+    'nav',
+    { className: 'trail', 'aria-label': 'Breadcrumb' },
+    h('ol', null, list(links.map(({ text, href }) => h('li', null, h('a', { href }, text))))),
   );
 
 const LINKS = [

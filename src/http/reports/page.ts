@@ -1,33 +1,39 @@
 import { createElement as h } from 'react';
 import { requireOnSome } from '../../access/access.ts';
 import { reportAccessOf } from '../../access/endpoints.ts';
-import { type Context, endTransaction } from '../../context.ts';
+import type { Context } from '../../context.ts';
 import { AmbitError } from '../../lib/errors.ts';
-import type { HttpResponse } from '../response.ts';
+import type { HttpResponse, StreamResponse } from '../response.ts';
 import { addError } from '../trace.ts';
 import { queryOf, type ReportCall, redirect, withNext } from './call.ts';
 import { errorPage } from './error-page.ts';
-import { htmlResponse, SECURITY_HEADERS } from './layout.ts';
+import { beginFile, fileResponse } from './file-response.ts';
+import { htmlResponse } from './layout.ts';
 import { nextOf } from './next.ts';
+import { offeredReports } from './offered.ts';
 import { type MatchedReport, ROOT } from './paths.ts';
 import { RENDERS } from './renders.ts';
-import type { ReportFile, ReportPage } from './report.ts';
 import { PAGE_REQUESTS, reportContext, viewerOf } from './session.ts';
+import { inTransaction } from './transaction.ts';
 
-export async function respondWithPage(call: ReportCall, found: MatchedReport): Promise<HttpResponse> {
+export async function respondWithPage(call: ReportCall, found: MatchedReport): Promise<HttpResponse | StreamResponse> {
   const ctx = await reportContext(call, PAGE_REQUESTS);
   if (!ctx) return leadToSignIn(call);
   const { base, server } = call;
   try {
     requireAccess(ctx, found);
     const request = { params: found.params, query: queryOf(call), base };
-    const result = await inTransaction(ctx, () => RENDERS[found.path](ctx, request));
-    if ('fileName' in result) return fileResponse(result);
+    const result = await inTransaction(ctx, async () => {
+      const rendered = await RENDERS[found.path](ctx, request);
+      return 'parts' in rendered ? await beginFile(ctx, rendered) : rendered;
+    });
+    if ('file' in result) return fileResponse(call, ctx, result, (own) => requireAccess(own, found));
     return htmlResponse(200, { ...result, base, viewer: await viewerOf(ctx) });
   } catch (error) {
     if (!(error instanceof AmbitError) || !WITH_VIEWER.includes(error.code)) throw error;
     addError(server.state.trace, error.extensions);
-    return errorPage(error, { base, requestId: server.requestId, viewer: await viewerOf(ctx) });
+    const reports = error.code === 'FORBIDDEN' ? offeredReports(ctx) : [];
+    return errorPage(error, { base, requestId: server.requestId, viewer: await viewerOf(ctx), reports });
   }
 }
 
@@ -54,27 +60,3 @@ function requireAccess(ctx: Context, { path }: MatchedReport): void {
   if (onSome) requireOnSome(ctx.unit.access, permission);
   else ctx.unit.access.require(permission);
 }
-
-/** Runs the function in the transaction of the context, which reads one snapshot. */
-async function inTransaction(
-  ctx: Context,
-  render: () => Promise<ReportPage | ReportFile>,
-): Promise<ReportPage | ReportFile> {
-  try {
-    const result = await render();
-    await endTransaction(ctx, 'commit');
-    return result;
-  } finally {
-    await endTransaction(ctx, 'rollback').catch(() => undefined);
-  }
-}
-
-const fileResponse = ({ fileName, mediaType, text }: ReportFile): HttpResponse => ({
-  status: 200,
-  headers: {
-    ...SECURITY_HEADERS,
-    'content-type': mediaType,
-    'content-disposition': `attachment; filename="${fileName.replace(/[^\w.-]/g, '_')}"`,
-  },
-  body: text,
-});

@@ -1,24 +1,42 @@
-import { z } from 'zod';
-import { parse } from '../../lib/input.ts';
+import { invalid, userError } from '../../lib/errors.ts';
+import { number } from './pages/format.ts';
+import { MAX_PAGE } from './pages/paging.ts';
 
-/** The highest number of a page. Later pages would make the database skip too many rows. */
-const MAX_PAGE = 1_000;
-
-const pageNumber = z.coerce.number().int().min(1).max(MAX_PAGE);
-
-/** The number of a page in the query. Defaults to the first one. */
-export const pageIn = (query: URLSearchParams, name: string): number =>
-  parse(z.object({ [name]: pageNumber }), { [name]: query.get(name) ?? 1 })[name] as number;
-
-/** A number in the query that must be one of these. Defaults to the first one. */
-export function numberIn(query: URLSearchParams, name: string, numbers: readonly number[]): number {
-  const one = z.coerce.number().refine((value) => numbers.includes(value), `must be one of ${numbers.join(', ')}`);
-  return parse(z.object({ [name]: one }), { [name]: query.get(name) ?? numbers[0] })[name] as number;
+/** The value of a parameter that can be given once. Null if it is not given. The error does not repeat the value. */
+export function textIn(query: URLSearchParams, name: string): string | null {
+  const [first = null, ...others] = query.getAll(name);
+  if (others.length > 0) throw wrong(name, 'must be given only once');
+  return first;
 }
 
-/** The URL with other parameters. Those that are undefined are omitted. */
-export function urlOf(path: string, parameters: Record<string, number | undefined>): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+const wrong = (name: string, message: string) =>
+  invalid(userError('INVALID', name, `The parameter ${name} ${message}.`));
+
+/** Digits only: `Number` also reads `0x1f`, `1e9` and spaces. */
+const wholeNumber = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN);
+
+/** The number of a page in the query. Defaults to the first one. */
+export function pageIn(query: URLSearchParams, name: string): number {
+  const page = wholeNumber(textIn(query, name) ?? '1');
+  if (page >= 1 && page <= MAX_PAGE) return page;
+  throw wrong(name, `must be a whole number from 1 to ${number(MAX_PAGE)}`);
+}
+
+/** A number in the query that must be one of these. Defaults to the first one. */
+export function numberIn(query: URLSearchParams, name: string, numbers: readonly [number, ...number[]]): number {
+  const given = textIn(query, name);
+  const value = given === null ? numbers[0] : wholeNumber(given);
+  if (numbers.includes(value)) return value;
+  throw wrong(name, `must be ${numbers.slice(0, -1).join(', ')} or ${numbers.at(-1)}`);
+}
+
+/** The numbers of pages without those of first pages, which need no parameter. */
+export const withoutFirst = (pages: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(pages).filter(([, page]) => page > 1));
+
+/** The URL with other parameters. Those that are undefined or null are omitted. */
+export function urlOf(path: string, parameters: Record<string, number | string | null | undefined>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
   const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
   return given.length === 0 ? path : `${path}?${query}`;
 }

@@ -12,14 +12,21 @@ export interface ReportRequest {
 }
 
 /** The content of an HTML page, without the parts that all pages have. */
-export type ReportPage = Pick<Layout, 'title' | 'heading' | 'about' | 'links' | 'section' | 'time' | 'body'>;
+export type ReportPage = Pick<Layout, 'title' | 'trail' | 'heading' | 'about' | 'links' | 'section' | 'time' | 'body'>;
 
 /** A file that the browser saves. */
 export interface ReportFile {
   readonly fileName: string;
   readonly mediaType: string;
-  readonly text: string;
+  /** The functions that read its parts, at least one. */
+  readonly parts: readonly FilePart[];
 }
+
+/**
+ * Reads a part of a file. The first part is read in the transaction of the request. Each other part is read when the client
+ * has received the one before, in a transaction of its own, after the session and the permission were checked again.
+ */
+export type FilePart = (ctx: Context) => Promise<string>;
 
 /**
  * Returns the content of a page. It runs when the caller has the permission of the path, in a transaction that only reads. It
@@ -31,8 +38,8 @@ export type Render = (ctx: Context, request: ReportRequest) => Promise<ReportPag
 export type Renders = Readonly<Record<ReportPath, Render>>;
 
 /** A file whose name begins with that of the organization. */
-export const fileOf = (ctx: Context, name: string, text: string): ReportFile => ({
+export const fileOf = (ctx: Context, name: string, parts: readonly FilePart[]): ReportFile => ({
   fileName: `${ctx.unit.actor.organization?.slug}-${name}.csv`,
   mediaType: 'text/csv; charset=utf-8; header=present',
-  text,
+  parts,
 });

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Dependencies } from '../../context.ts';
 import { AmbitError } from '../../lib/errors.ts';
-import type { HttpResponse } from '../response.ts';
+import type { Deadlines } from '../deadline.ts';
+import type { HttpResponse, StreamResponse } from '../response.ts';
+import { createRunning, MAX_EXPORTS } from '../running-exports.ts';
 import type { ServerContext } from '../server-context.ts';
 import { type ReportCall, type Respond, redirect } from './call.ts';
 import { createCookies } from './cookie.ts';
@@ -15,7 +17,12 @@ import { signOut } from './sign-out.ts';
 
 /** Responds to the requests for paths under `/reports`. */
 export interface Reports {
-  respond(req: IncomingMessage, path: string, body: Buffer, server: ServerContext): Promise<HttpResponse>;
+  respond(
+    req: IncomingMessage,
+    path: string,
+    body: Buffer,
+    server: ServerContext,
+  ): Promise<HttpResponse | StreamResponse>;
   /** The page for a request that failed. */
   error(error: AmbitError, requestId: string): HttpResponse;
 }
@@ -27,16 +34,17 @@ const FORMS: Readonly<Record<FormPath, { get: Respond; post: Respond }>> = {
   '/reports/organization': { get: showOrganizations, post: chooseOrganization },
 };
 
-export function createReports(dependencies: Dependencies): Reports {
+export function createReports(dependencies: Dependencies, deadlines: Deadlines): Reports {
   const cookies = createCookies(dependencies.config.publicUrl);
   const base = baseOf(dependencies.config.publicUrl);
+  const files = { deadlines, beginRunning: createRunning(MAX_EXPORTS, 'exports') };
   return {
-    respond: (req, path, body, server) => respond({ dependencies, cookies, base, req, body, server }, path),
+    respond: (req, path, body, server) => respond({ dependencies, cookies, base, req, body, server, files }, path),
     error: (error, requestId) => errorPage(error, { base, requestId }),
   };
 }
 
-async function respond(call: ReportCall, path: string): Promise<HttpResponse> {
+async function respond(call: ReportCall, path: string): Promise<HttpResponse | StreamResponse> {
   const { method } = call.req;
   const isRead = method === 'GET' || method === 'HEAD';
   if (isForm(path)) {

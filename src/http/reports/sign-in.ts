@@ -7,7 +7,7 @@ import { isFormToken, signFormToken } from './form-token.ts';
 import { signInForm } from './forms.ts';
 import { htmlResponse } from './layout.ts';
 import { HOME, nextOf } from './next.ts';
-import { anonymousContext, countAnonymous, reportContext } from './session.ts';
+import { anonymousContext, countAnonymous, formerSession, reportContext } from './session.ts';
 
 /** Seconds for which the browser keeps the value that the form is bound to. */
 const FORM_COOKIE = 3_600;
@@ -33,7 +33,8 @@ export async function signIn(call: ReportCall): Promise<HttpResponse> {
     return await form(call, next, email, EXPIRED_FORM);
   const ctx = anonymousContext(call);
   try {
-    const { token, expiresAt, userId } = await signInToReports(ctx, { email, password });
+    const former = await formerSession(call);
+    const { token, expiresAt, userId } = await signInToReports(ctx, { email, password }, former);
     const cookie = cookies.setSession(token, (expiresAt.getTime() - clock().getTime()) / 1_000);
     const isOneOfSeveral = (await listOwnOrganizations(ctx, userId)).length > 1;
     return redirect(call, isOneOfSeveral ? withNext('/organization', next) : (next ?? HOME), cookie);

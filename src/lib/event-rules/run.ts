@@ -1,7 +1,7 @@
 import { isProgramError, type RunOnce } from './jq.ts';
 import type { EventRules, PayloadOutcome, RuleProblem, ServiceOutcome } from './messages.ts';
 import { programOf, programsToCheck } from './program.ts';
-import { messageOf, type Templates } from './template.ts';
+import { firstLineOf, type Templates } from './template.ts';
 
 /** The output of jq for a payload. */
 type JqOutput =
@@ -92,7 +92,7 @@ function outcomeOf(output: JqOutput, text: string, render: ReturnType<Templates[
       characters += message?.length ?? 0;
       return { alias, status, message };
     } catch (reason) {
-      return { alias, error: `resultMessage: ${messageOf(reason)}` };
+      return { alias, error: `resultMessage: ${firstLineOf(reason)}` };
     }
   });
   return { services };

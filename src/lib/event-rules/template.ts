@@ -99,7 +99,7 @@ export function createTemplates(): Templates {
         engine.parse(template);
         return null;
       } catch (error) {
-        return messageOf(error);
+        return firstLineOf(error);
       }
     },
     compile(template) {
@@ -113,4 +113,4 @@ const shortened = (text: string): string =>
   text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE - 1).toWellFormed()}…`;
 
 /** The first line. Others show a part of the template. */
-export const messageOf = (error: unknown): string => (error as Error).message.split('\n', 1)[0] ?? '';
+export const firstLineOf = (error: unknown): string => (error as Error).message.split('\n', 1)[0] ?? '';

@@ -1,20 +1,17 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
-import { ownedBy } from '../../data/service-scope.ts';
 import { readerOf } from '../../db/reader.ts';
 import { before, type Paged } from '../../lib/paged.ts';
-import { scopeOf } from '../evaluation/scope.ts';
-import { services } from '../service/table.ts';
 import { findTeamNames } from './failing.ts';
-import { countProgress } from './history.ts';
+import { findLastProgress } from './progress.ts';
 import { type CampaignRow, type CampaignStatus, statusOf } from './service.ts';
-import { campaigns, type Progress, sumOf } from './table.ts';
+import { campaigns, NO_PROGRESS, type Progress } from './table.ts';
 
 export interface ListedCampaign extends Pick<CampaignRow, 'id' | 'name' | 'startAt' | 'targetAt' | 'endedAt'> {
   readonly status: CampaignStatus;
   /** Null also if it is not visible to the caller. */
   readonly team: string | null;
-  /** In the services for which the caller has `check_result:read`. */
+  /** The last stored numbers, in the services for which the caller has `check_result:read`. 0 before the start. */
   readonly progress: Pick<Progress, 'services' | 'passingServices'>;
 }
 
@@ -30,19 +27,21 @@ export async function listCampaigns(
     lower(${campaigns.name}), ${campaigns.id}`;
   const rows = await reader.read(await db(ctx), sql`where ${own} ${order} limit ${size} offset ${before(page, size)}`);
   const total = await (await db(ctx)).$count(campaigns, own);
-  const which = and(ownedBy(ctx, services.ownerId, 'check_result:read'));
-  const ids = rows.map(({ id }) => id);
-  const byCampaign = await countProgress(await scopeOf(ctx), ids, which);
+  // Counting 200,000 results took a second.
+  const stored = await findLastProgress(
+    ctx,
+    rows.map(({ id }) => id),
+  );
   const names = await findTeamNames(
     ctx,
     rows.map(({ teamId }) => teamId),
   );
   const now = ctx.dependencies.clock();
-  const items = rows.map((row) => ({
-    ...row,
-    status: statusOf(row, now),
-    team: names.get(row.teamId ?? '') ?? null,
-    progress: sumOf(Object.values(byCampaign.get(row.id) ?? {})),
-  }));
+  const items = rows.map((row) => {
+    const status = statusOf(row, now);
+    const hasStarted = status !== 'DRAFT' && status !== 'SCHEDULED';
+    const progress = (hasStarted && stored.get(row.id)) || NO_PROGRESS;
+    return { ...row, status, team: names.get(row.teamId ?? '') ?? null, progress };
+  });
   return { items, page, size, total };
 }

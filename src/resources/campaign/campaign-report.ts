@@ -3,7 +3,7 @@ import { type Context, db, tenant } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
 import { ofServices } from '../../data/service-scope.ts';
 import { queryRows } from '../../db/reader.ts';
-import { type Paged, pageOf } from '../../lib/paged.ts';
+import { before, type Paged, pageOf } from '../../lib/paged.ts';
 import { checks } from '../check/table.ts';
 import { isPassed } from '../check-result/passed.ts';
 import { checkResults } from '../check-result/table.ts';
@@ -37,24 +37,31 @@ export interface CampaignReport extends Pick<CampaignRow, 'name' | 'brief' | 'st
   /** The teams with the most failing services come first. Null if the caller cannot read teams. */
   readonly teams: Paged<TeamProgress> | null;
   /** In the order of their names. Null if the caller cannot read checks. */
-  readonly checks: readonly CheckProgress[] | null;
+  readonly checks: Paged<CheckProgress> | null;
   /** Oldest day first. */
   readonly days: readonly DayProgress[];
 }
 
-/** The progress of a campaign that is visible to the caller, with a page of its teams. */
+interface Wanted {
+  /** The pages of the lists, from 1. */
+  readonly teams: number;
+  readonly checks: number;
+  readonly size: number;
+}
+
+/** The progress of a campaign that is visible to the caller, with a page of its teams and of its checks. */
 export async function findCampaignReport(
   ctx: Context,
   campaign: CampaignRow,
-  { page, size }: { page: number; size: number },
+  { teams, checks: page, size }: Wanted,
 ): Promise<CampaignReport> {
   const { access } = ctx.unit;
   const { now, days } = await findProgress(ctx, campaign.id, MAX_DAYS);
-  const shown = pageOf(failingFirst(now), page, size);
+  const shown = pageOf(failingFirst(now), teams, size);
   const [teamNames, filterNames, byCheck] = await Promise.all([
     findTeamNames(ctx, [campaign.teamId, ...shown.items.map(({ teamId }) => teamId)]),
     access.can('filter:read') ? findNames(ctx, filters, [campaign.filterId]) : null,
-    access.can('check:read') ? countByCheck(ctx, campaign.id) : null,
+    access.can('check:read') ? countByCheck(ctx, campaign.id, page, size) : null,
   ]);
   const named = shown.items.map(({ teamId, ...own }) => ({ ...own, name: nameOfTeam(teamNames, teamId) }));
   return {
@@ -77,17 +84,27 @@ const failing = ({ services, passingServices }: Progress): number => services - 
 const failingFirst = ({ byTeam }: ProgressByTeam): ProgressByTeam['byTeam'] =>
   [...byTeam].sort((one, other) => failing(other) - failing(one));
 
-/** The results of each check of a campaign. */
-async function countByCheck(ctx: Context, campaignId: string): Promise<CheckProgress[]> {
+/** The results of a page of the checks. Only results of these checks are counted: a campaign can have millions. */
+async function countByCheck(
+  ctx: Context,
+  campaignId: string,
+  page: number,
+  size: number,
+): Promise<Paged<CheckProgress>> {
   const own = tenant(ctx);
   const visible = ofServices(ctx, checkResults.serviceId, 'check_result:read') ?? sql`true`;
-  return await queryRows<CheckProgress>(
+  const shown = sql`select ${checks.id} as id, ${checks.name} as name, ${checks.passPending} as pass_pending,
+      (count(*) over ())::int as total
+    from ${checks} where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
+    order by lower(${checks.name}), ${checks.id} limit ${size} offset ${before(page, size)}`;
+  const passed = isPassed(ctx.dependencies.clock(), sql`shown.pass_pending`);
+  const rows = await queryRows<CheckProgress & { total: number }>(
     await db(ctx),
-    sql`select ${checks.name}, count(${checkResults.id})::int as results,
-        count(*) filter (where ${isPassed(ctx.dependencies.clock())})::int as "passingResults"
-      from ${checks} left join ${checkResults} on ${checkResults.organizationId} = ${own}
-        and ${checkResults.checkId} = ${checks.id} and ${checkResults.replacedAt} is null and ${visible}
-      where ${checks.organizationId} = ${own} and ${checks.campaignId} = ${campaignId}
-      group by ${checks.id}, ${checks.name} order by lower(${checks.name}), ${checks.id}`,
+    sql`select shown.name, shown.total, count(${checkResults.id})::int as results,
+        count(*) filter (where ${passed})::int as "passingResults"
+      from (${shown}) as shown left join ${checkResults} on ${checkResults.organizationId} = ${own}
+        and ${checkResults.checkId} = shown.id and ${checkResults.replacedAt} is null and ${visible}
+      group by shown.id, shown.name, shown.total order by lower(shown.name), shown.id`,
   );
+  return { items: rows, page, size, total: rows[0]?.total ?? 0 };
 }

@@ -64,7 +64,7 @@ export async function removeChecks(ctx: Context, campaignId: string, given: Give
   await (await db(ctx))
     .delete(checks)
     .where(and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.id, idsIn(given))));
-  for (const id of found.keys()) await deleteResults(ctx, id);
+  await deleteResults(ctx, [...found.keys()]);
   audit(ctx, { related: [...found.values()].map((row) => changeOf(row, checkRows.snapshotOf(row), null)) });
   return campaign;
 }

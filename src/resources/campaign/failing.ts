@@ -1,13 +1,14 @@
-import { sql } from 'drizzle-orm';
-import { type Context, db } from '../../context.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import type { Context } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
 import { isAnyOf } from '../../db/array.ts';
 import { queryRows } from '../../db/reader.ts';
 import { before, type Paged } from '../../lib/paged.ts';
 import { isPassed } from '../check-result/passed.ts';
+import { type Scope, scopeOf } from '../evaluation/scope.ts';
 import { services } from '../service/table.ts';
 import { teams } from '../team/table.ts';
-import { type CampaignResult, listResults, ofCampaign } from './results.ts';
+import { type CampaignResult, listResults, resultsOf, visibleServices } from './results.ts';
 
 /** A service that does not pass all checks of a campaign that apply to it. */
 export interface FailingService {
@@ -24,12 +25,44 @@ export interface FailingService {
 const RESULTS = 10;
 
 interface Row {
-  id: string;
-  name: string;
-  owner: string | null;
-  failing: number;
-  total: number;
+  readonly id: string;
+  readonly name: string;
+  /** The name of the team that owns the service. */
+  readonly team: string | null;
+  /** The number of checks that the service fails. */
+  readonly failing: number;
+  /** The number of all failing services. */
+  readonly total: number;
 }
+
+interface Which {
+  /** A condition for rows of `services`. */
+  readonly which: SQL;
+  /** Further columns about the failed checks of a service. */
+  readonly columns?: SQL;
+  /** Sorts the services, which are called `one`, with their `teams`. */
+  readonly order: SQL;
+  readonly limit: number;
+  readonly offset?: number;
+}
+
+export const hasFailed = (now: Date): SQL => sql`not ${isPassed(now)}`;
+
+/** The first services that fail checks of the campaign. */
+export const findFailing = <Found extends Row = Row>(
+  { db, organizationId, now }: Scope,
+  campaignId: string,
+  { which, columns = sql``, order, limit, offset = 0 }: Which,
+): Promise<Found[]> =>
+  queryRows<Found>(
+    db,
+    sql`select one.*, ${teams.name} as team, (count(*) over ())::int as total
+      from (
+        select ${services.id}, ${services.name}, ${services.ownerId} as owner, count(*)::int as failing ${columns}
+        ${resultsOf(organizationId, campaignId, which)} and ${hasFailed(now)} group by 1, 2, 3
+      ) as one left join ${teams} on ${teams.organizationId} = ${organizationId} and ${teams.id} = one.owner
+      order by ${order} limit ${limit} offset ${offset}`,
+  );
 
 /** A page of the services that fail checks of the campaign. Those with the most failing checks come first. */
 export async function listFailing(
@@ -37,28 +70,23 @@ export async function listFailing(
   campaignId: string,
   { page, size }: { page: number; size: number },
 ): Promise<Paged<FailingService>> {
-  const failed = sql`not ${isPassed(ctx.dependencies.clock())}`;
-  const counted = sql`select ${services.id}, ${services.name}, ${services.ownerId} as owner, count(*)::int as failing
-    ${ofCampaign(ctx, campaignId)} and ${failed} group by 1, 2, 3`;
-  const rows = await queryRows<Row>(
-    await db(ctx),
-    sql`select one.*, (count(*) over ())::int as total from (${counted}) as one
-      order by one.failing desc, lower(one.name), one.id limit ${size} offset ${before(page, size)}`,
-  );
+  const rows = await findFailing(await scopeOf(ctx), campaignId, {
+    which: visibleServices(ctx),
+    order: sql`one.failing desc, lower(one.name), one.id`,
+    ...{ limit: size, offset: before(page, size) },
+  });
   const shown = isAnyOf(
     services.id,
     rows.map(({ id }) => id),
   );
   const bounds = { perService: RESULTS, limit: size * RESULTS };
-  const results = rows.length > 0 ? await listResults(ctx, campaignId, sql`${shown} and ${failed}`, bounds) : [];
-  const names = await findTeamNames(
-    ctx,
-    rows.map(({ owner }) => owner),
-  );
+  const failed = sql`${shown} and ${hasFailed(ctx.dependencies.clock())}`;
+  const results = rows.length > 0 ? await listResults(ctx, campaignId, failed, bounds) : [];
   const byService = Map.groupBy(results, ({ serviceId }) => serviceId);
-  const items = rows.map(({ id, name, owner, failing }) => ({
+  const areTeamsVisible = ctx.unit.access.can('team:read');
+  const items = rows.map(({ id, name, team, failing }) => ({
     name,
-    team: names.get(owner ?? '') ?? null,
+    team: areTeamsVisible ? team : null,
     failing,
     results: byService.get(id) ?? [],
   }));

@@ -37,7 +37,14 @@ export async function recordProgress(scope: Scope): Promise<void> {
   await sendStatement(db, sql`delete from ${campaignHistory} where ${gone}`);
   if (ids.length === 0) return;
   const counted = await countProgress(scope, ids);
-  const rows = ids.map((one) => {
+  // One may have been deleted meanwhile. Locking them before would make its deletion wait while the results are counted.
+  const existing = await queryRows<{ id: string }>(
+    db,
+    sql`select ${id} from ${campaigns} where ${campaigns.organizationId} = ${organizationId} and ${isAnyOf(id, ids)}
+      order by ${id} for key share`,
+  );
+  if (existing.length === 0) return;
+  const rows = existing.map(({ id: one }) => {
     const teams = counted.get(one) ?? {};
     const total = JSON.stringify(sumOf(Object.values(teams)));
     return sql`(${organizationId}, ${one}::uuid, ${today}, ${total}::jsonb, ${JSON.stringify(teams)}::jsonb)`;
@@ -55,13 +62,21 @@ export async function countProgress(
   campaignIds: readonly string[],
   which: SQL = sql`true`,
 ): Promise<Map<string, ByTeam>> {
+  const ofCampaigns = sql`${checks.organizationId} = ${organizationId} and ${isAnyOf(checks.campaignId, campaignIds)}`;
+  const copies = await queryRows<{ id: string }>(db, sql`select ${checks.id} from ${checks} where ${ofCampaigns}`);
+  if (copies.length === 0) return new Map();
+  // The number of checks is then known to the planner. Otherwise it reads all results of the organization.
+  const ofChecks = isAnyOf(
+    checkResults.checkId,
+    copies.map(({ id }) => id),
+  );
   const status = currentStatus(now);
   const passed = sql`(${status} = 'PASSED' or (${status} = 'PENDING' and ${checks.passPending}))`;
   const ofServices = sql`select ${checks.campaignId} as campaign, ${checkResults.serviceId} as service,
       count(*) as results, count(*) filter (where ${passed}) as passing
-    from ${checks} join ${checkResults} on ${checkResults.organizationId} = ${organizationId}
-      and ${checkResults.checkId} = ${checks.id} and ${checkResults.replacedAt} is null
-    where ${checks.organizationId} = ${organizationId} and ${isAnyOf(checks.campaignId, campaignIds)} group by 1, 2`;
+    from ${checkResults} join ${checks} on ${checks.organizationId} = ${organizationId} and ${checks.id} = ${checkResults.checkId}
+    where ${checkResults.organizationId} = ${organizationId} and ${ofChecks} and ${checkResults.replacedAt} is null
+    group by 1, 2`;
   const rows = await queryRows<{ campaign: string; team: string | null } & Progress>(
     db,
     sql`select one.campaign, ${services.ownerId} as team, count(*)::int as services,

@@ -1,8 +1,8 @@
-import { sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
-import { queryRows } from '../../db/reader.ts';
 import { toPublicId } from '../../lib/ids.ts';
+import { checkRows } from '../check/rows.ts';
 import { checks } from '../check/table.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateCampaign } from './checks.ts';
@@ -20,11 +20,18 @@ export const campaignHooks: Hooks<CampaignRow> = {
 
 /** Deletes the checks of a campaign with their results. The history of the campaign has a foreign key that deletes it. */
 async function deleteChecks(ctx: Context, campaignId: string): Promise<void> {
-  const deleted = await queryRows<{ id: string }>(
-    await db(ctx),
-    sql`delete from ${checks} where ${checks.organizationId} = ${tenant(ctx)} and ${checks.campaignId} = ${campaignId}
-      returning ${checks.id}`,
+  const deleted = await (await db(ctx))
+    .delete(checks)
+    .where(and(eq(checks.organizationId, tenant(ctx)), eq(checks.campaignId, campaignId)))
+    .returning();
+  await deleteResults(
+    ctx,
+    deleted.map(({ id }) => id),
   );
-  for (const { id } of deleted) await deleteResults(ctx, id);
-  audit(ctx, { touched: deleted.map(({ id }) => ({ id: toPublicId('chk', id), projectId: null })) });
+  const related = deleted.map((row) => ({
+    targetId: toPublicId('chk', row.id),
+    before: checkRows.snapshotOf(row),
+    after: null,
+  }));
+  audit(ctx, { related });
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../../context.ts';
 import { builder, type SchemaTypes } from '../../graphql/builder.ts';
-import { LIST_COST } from '../../graphql/cost.ts';
 import type { MaybePromise } from '../../lib/maybe-promise.ts';
+import { MAX_TEAMS, teamsIn } from '../evaluation/services-report-graphql.ts';
 import { Team } from '../team/resource.ts';
 import {
   type DayProgress,
@@ -16,6 +16,10 @@ import {
 import { Campaign } from './resource.ts';
 import type { CampaignRow } from './service.ts';
 import type { Progress } from './table.ts';
+
+const DEFAULT_TEAMS = 50;
+/** Less, because there are many days. */
+const DEFAULT_TEAMS_OF_DAY = 10;
 
 type ProgressFields<Shape extends Progress> = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Shape>;
 
@@ -54,15 +58,22 @@ const CampaignTeamProgress = builder.objectRef<TeamProgress>('CampaignTeamProgre
   }),
 });
 
-const teamsIn = <Shape extends Progress>(
+const teams = <Shape extends Progress>(
   t: ProgressFields<Shape>,
+  standard: number,
   resolve: (parent: Shape, ctx: Context) => MaybePromise<readonly TeamProgress[]>,
 ) => ({
   teams: t.field({
     type: [CampaignTeamProgress],
+    args: {
+      first: t.arg.int({
+        defaultValue: standard,
+        description: `The maximum number of teams, from 1 to ${MAX_TEAMS}.`,
+      }),
+    },
     description: 'The progress of each team that owns such services. The teams with the most services come first.',
-    complexity: { field: 1, multiplier: LIST_COST },
-    resolve: async (parent, _args, ctx) => [...(await resolve(parent as Shape, ctx))],
+    complexity: ({ first }) => ({ field: 1, multiplier: teamsIn(first, standard) }),
+    resolve: async (parent, { first }, ctx) => (await resolve(parent as Shape, ctx)).slice(0, teamsIn(first, standard)),
   }),
 });
 
@@ -76,7 +87,7 @@ const CampaignDay = builder.objectRef<DayProgress>('CampaignDay').implement({
       resolve: ({ day }) => new Date(`${day}T00:00:00.000Z`),
     }),
     ...counts(t),
-    ...teamsIn(t, (day, ctx) => listTeamsOfDay(ctx, day)),
+    ...teams(t, DEFAULT_TEAMS_OF_DAY, (day, ctx) => listTeamsOfDay(ctx, day)),
   }),
 });
 
@@ -90,7 +101,7 @@ const CampaignProgress = builder.objectRef<CampaignProgressShape>('CampaignProgr
   public: true,
   fields: (t) => ({
     ...counts(t),
-    ...teamsIn(t, ({ byTeam }) => byTeam),
+    ...teams(t, DEFAULT_TEAMS, ({ byTeam }) => byTeam),
     days: t.field({
       type: [CampaignDay],
       args: {

@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, sql } from 'drizzle-orm';
+import { and, asc, eq, gte, type SQL, sql } from 'drizzle-orm';
 import { z } from 'zod';
 import { canOnEvery } from '../../access/access.ts';
 import { NO_TEAMS, OWN_SERVICE, serviceOf } from '../../access/ownership.ts';
@@ -72,6 +72,24 @@ const daysOf = batched<DayProgress[]>(async (ctx, keys) => {
   });
   const earliest = asked.map(({ first }) => first).sort()[0] ?? '';
   const ids = new Set(asked.map(({ id }) => id));
+  const { campaignId, day } = campaignHistory;
+  const rows = await readDays(ctx, and(isAnyOf(campaignId, ids), gte(day, earliest)));
+  const byCampaign = Map.groupBy(rows, (row) => row.campaignId);
+  return new Map(
+    asked.map(({ key, id, first }) => [key, (byCampaign.get(id) ?? []).filter((row) => row.day >= first)]),
+  );
+});
+
+/** The last stored progress of these campaigns by ID, at most an hour old while a campaign is in progress. */
+export async function findLastProgress(ctx: Context, ids: readonly string[]): Promise<ReadonlyMap<string, Progress>> {
+  const { organizationId, campaignId, day } = campaignHistory;
+  const last = sql`(${campaignId}, ${day}) in (select ${campaignId}, max(${day}) from ${campaignHistory}
+    where ${organizationId} = ${tenant(ctx)} and ${isAnyOf(campaignId, ids)} group by 1)`;
+  return new Map((await readDays(ctx, last)).map((row) => [row.campaignId, row]));
+}
+
+/** The progress in the services that the caller may see on the days that meet the condition, oldest first. */
+async function readDays(ctx: Context, condition: SQL | undefined): Promise<DayProgress[]> {
   const { organizationId, campaignId, day, total, teams } = campaignHistory;
   const own = ownTeams(ctx);
   const ofOwn =
@@ -80,16 +98,10 @@ const daysOf = batched<DayProgress[]>(async (ctx, keys) => {
   const rows = await (await db(ctx))
     .select({ campaignId, day, total, ofOwn: own.length > 0 ? ofOwn : sql<null>`null` })
     .from(campaignHistory)
-    .where(and(eq(organizationId, tenant(ctx)), isAnyOf(campaignId, ids), gte(day, earliest)))
+    .where(and(eq(organizationId, tenant(ctx)), condition))
     .orderBy(asc(day));
-  const byCampaign = Map.groupBy(
-    rows.map((row) => ({ campaignId: row.campaignId, day: row.day, ...visiblePart(ctx, row.total, row.ofOwn) })),
-    (row) => row.campaignId,
-  );
-  return new Map(
-    asked.map(({ key, id, first }) => [key, (byCampaign.get(id) ?? []).filter((row) => row.day >= first)]),
-  );
-});
+  return rows.map((row) => ({ campaignId: row.campaignId, day: row.day, ...visiblePart(ctx, row.total, row.ofOwn) }));
+}
 
 /** The teams whose services the caller may see otherwise than those of other teams. */
 const ownTeams = ({ unit: { access } }: Context): string[] =>
@@ -140,4 +152,4 @@ const visibleTeams = ({ unit: { access } }: Context, teams: Readonly<Record<stri
   Object.entries(teams)
     .map(([team, progress]): TeamProgress => ({ ...progress, teamId: team === NO_TEAM ? null : team }))
     .filter(({ teamId }) => access.can(PERMISSION, serviceOf(teamId)))
-    .sort((one, other) => other.services - one.services);
+    .sort((one, other) => other.services - one.services || ((one.teamId ?? '') < (other.teamId ?? '') ? -1 : 1));

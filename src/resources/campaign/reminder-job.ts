@@ -3,18 +3,17 @@ import type { Config } from '../../config.ts';
 import type { JobDependencies } from '../../context.ts';
 import { isAnyOf } from '../../db/array.ts';
 import type { Db } from '../../db/client.ts';
-import { queryRows } from '../../db/reader.ts';
 import type { JobHandler } from '../../jobs/job.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { JobPayload } from '../../lib/jobs.ts';
 import { isRefused } from '../../lib/mail.ts';
 import { checks } from '../check/table.ts';
-import { isPassed } from '../check-result/passed.ts';
-import { checkResults } from '../check-result/table.ts';
+import type { Scope } from '../evaluation/scope.ts';
 import { organizations } from '../organization/table.ts';
 import { services } from '../service/table.ts';
 import { teamContacts, teams } from '../team/table.ts';
 import { allowedAddresses } from './addresses.ts';
+import { findFailing } from './failing.ts';
 import { type FailingService, type MailedReminder, reminderMail } from './mail.ts';
 import { type CampaignRow, isInProgress, statusOf } from './service.ts';
 import { campaigns } from './table.ts';
@@ -60,7 +59,7 @@ async function findReminder(
   const [address] = contacts.map((one) => one.address).filter((one) => allowed.has(one.toLowerCase()));
   if (address === undefined) return null;
   const teamIds = contacts.filter((one) => isSame(one.address, address)).map(({ teamId }) => teamId);
-  const failing = await findFailing(db, organizationId, { campaignId, teamIds, now });
+  const failing = await findServices({ db, organizationId, now }, campaignId, teamIds);
   if (failing.length === 0) return null;
   const [organization] = await db
     .select({ name: organizations.name })
@@ -69,7 +68,8 @@ async function findReminder(
   return {
     ...{ address, campaignId, campaignName: campaign.name, organizationName: organization?.name ?? '' },
     ...{ targetAt: campaign.targetAt, isDelayed: statusOf(campaign, now) === 'DELAYED' },
-    ...{ services: failing, failing: failing[0]?.total ?? 0 },
+    services: failing.map(({ team, ...service }) => ({ ...service, teamName: team ?? '' })),
+    failing: failing[0]?.total ?? 0,
   };
 }
 
@@ -91,31 +91,13 @@ const findContacts = (db: Db, organizationId: string, ids: readonly string[]) =>
     .where(and(eq(teamContacts.organizationId, organizationId), isAnyOf(teamContacts.id, ids)))
     .orderBy(asc(teamContacts.id));
 
-interface Which {
-  readonly campaignId: string;
-  readonly teamIds: readonly string[];
-  readonly now: Date;
-}
+type Failing = Awaited<ReturnType<typeof findFailing>>[number] & Pick<FailingService, 'checkNames'>;
 
-/** The first services of the teams that do not pass all checks of the campaign, with the number of all of them. */
-async function findFailing(
-  db: Db,
-  organizationId: string,
-  { campaignId, teamIds, now }: Which,
-): Promise<(FailingService & { total: number })[]> {
-  return await queryRows<FailingService & { total: number }>(
-    db,
-    sql`select ${teams.name} as "teamName", ${services.name} as name, count(*)::int as failing,
-        to_json((array_agg(${checks.name} order by ${checks.name}, ${checks.id}))[1:${sql.raw(String(MAX_CHECKS))}]) as "checkNames",
-        (count(*) over ())::int as total
-      from ${checks}
-      join ${checkResults} on ${checkResults.organizationId} = ${organizationId} and ${checkResults.checkId} = ${checks.id}
-        and ${checkResults.replacedAt} is null
-      join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
-      join ${teams} on ${teams.organizationId} = ${organizationId} and ${teams.id} = ${services.ownerId}
-      where ${checks.organizationId} = ${organizationId} and ${checks.campaignId} = ${campaignId}
-        and ${isAnyOf(services.ownerId, teamIds)} and not ${isPassed(now)}
-      group by ${teams.id}, ${teams.name}, ${services.id}, ${services.name}
-      order by ${teams.name}, ${teams.id}, ${services.name}, ${services.id} limit ${MAX_SERVICES}`,
-  );
-}
+/** The first services of the teams that do not pass all checks of the campaign, with the first of these checks. */
+const findServices = (scope: Scope, campaignId: string, teamIds: readonly string[]): Promise<Failing[]> =>
+  findFailing<Failing>(scope, campaignId, {
+    which: isAnyOf(services.ownerId, teamIds),
+    columns: sql`, to_json((array_agg(${checks.name} order by ${checks.name}, ${checks.id}))[1:${sql.raw(String(MAX_CHECKS))}]) as "checkNames"`,
+    order: sql`${teams.name}, ${teams.id}, one.name, one.id`,
+    limit: MAX_SERVICES,
+  });

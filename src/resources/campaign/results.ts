@@ -37,12 +37,32 @@ export const visibleServices = (ctx: Context): SQL =>
     ownedBy(ctx, services.ownerId, 'check_result:read'),
   ) as SQL;
 
-/** The latest results of a campaign, with their checks, for FROM and WHERE. */
-export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
-  sql`from ${checks} join ${checkResults} on ${checkResults.organizationId} = ${tenant(ctx)}
+/** The latest results of a campaign for these services, with their checks, for FROM and WHERE. */
+export const resultsOf = (organizationId: string, campaignId: string, which: SQL): SQL =>
+  sql`from ${checks} join ${checkResults} on ${checkResults.organizationId} = ${organizationId}
     and ${checkResults.checkId} = ${checks.id} and ${checkResults.replacedAt} is null
-    join ${services} on ${services.id} = ${checkResults.serviceId}
-    where ${checks.organizationId} = ${tenant(ctx)} and ${checks.campaignId} = ${campaignId} and ${visibleServices(ctx)}`;
+    join ${services} on ${services.organizationId} = ${organizationId} and ${services.id} = ${checkResults.serviceId}
+    where ${checks.organizationId} = ${organizationId} and ${checks.campaignId} = ${campaignId} and ${which}`;
+
+/** The same for the services that are visible to the caller. */
+export const ofCampaign = (ctx: Context, campaignId: string): SQL =>
+  resultsOf(tenant(ctx), campaignId, visibleServices(ctx));
+
+/** The number of checks of a campaign. */
+export async function countChecks(ctx: Context, campaignId: string): Promise<number> {
+  const own = and(eq(checks.organizationId, tenant(ctx)), eq(checks.campaignId, campaignId));
+  return await (await db(ctx)).$count(checks, own);
+}
+
+/** The IDs of the services with a result in the campaign, in the order of their names. */
+export async function listServiceIds(ctx: Context, campaignId: string): Promise<string[]> {
+  const rows = await queryRows<{ id: string }>(
+    await db(ctx),
+    sql`select one.id from (select distinct ${services.id} as id, lower(${services.name}) as name ${ofCampaign(ctx, campaignId)}) as one
+      order by one.name, one.id`,
+  );
+  return rows.map(({ id }) => id);
+}
 
 interface Row extends Omit<CampaignResult, 'since' | 'check'> {
   checkId: string;

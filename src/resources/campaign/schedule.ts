@@ -2,11 +2,11 @@ import { and, eq, lt } from 'drizzle-orm';
 import { audit, type Context, db, tenant } from '../../context.ts';
 import { invalid, userError } from '../../lib/errors.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { freezeResults } from '../evaluation/freeze.ts';
+import { endResults, freezeResults } from '../evaluation/freeze.ts';
 import { dayOf } from '../evaluation/history.ts';
 import { checkIdsOf, evaluateCampaign } from './checks.ts';
 import { campaignRows } from './rows.ts';
-import { type CampaignRow, statusOf } from './service.ts';
+import { type CampaignRow, isInProgress, statusOf } from './service.ts';
 import { campaignHistory } from './table.ts';
 
 /** The campaign, locked until the end of the transaction. */
@@ -29,10 +29,7 @@ export async function scheduleCampaign(
   const before = await lockCampaign(ctx, id);
   refuseEnded(before);
   if (targetAt <= startAt) throw invalid(userError('INVALID', 'targetAt', 'targetAt: must be after `startAt`.'));
-  const after = await updateCampaign(ctx, before, { startAt, targetAt });
-  await deleteHistory(ctx, id, startAt);
-  await evaluateCampaign(ctx, id);
-  return after;
+  return await reschedule(ctx, before, { startAt, targetAt });
 }
 
 /** Makes a draft of the campaign. The results of its checks end. */
@@ -40,9 +37,19 @@ export async function unscheduleCampaign(ctx: Context, id: string): Promise<Camp
   const before = await lockCampaign(ctx, id);
   refuseEnded(before);
   if (before.startAt === null) throw invalid(userError('NO_EFFECT', 'id', 'The campaign is not scheduled.'));
-  const after = await updateCampaign(ctx, before, { startAt: null, targetAt: null });
-  await deleteHistory(ctx, id, null);
-  await evaluateCampaign(ctx, id);
+  return await reschedule(ctx, before, { startAt: null, targetAt: null });
+}
+
+/** Results and progress that do not belong to the new start end now, and not in the evaluation, which runs later. */
+async function reschedule(
+  ctx: Context,
+  before: CampaignRow,
+  times: Pick<CampaignRow, 'startAt' | 'targetAt'>,
+): Promise<CampaignRow> {
+  const after = await updateCampaign(ctx, before, times);
+  if (!isInProgress(after, ctx.dependencies.clock())) await endResults(ctx, await checkIdsOf(ctx, after.id));
+  await deleteHistory(ctx, after.id, after.startAt);
+  await evaluateCampaign(ctx, after.id);
   return after;
 }
 

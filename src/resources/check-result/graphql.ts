@@ -134,9 +134,9 @@ mutation('reportCheckResult', {
   }),
   results: { checkResult: { type: CheckResult.type, description: 'The new result.' } },
   resolve: async ({ check, service, ...report }, ctx) => {
-    const { id: checkId } = await named(ctx, Check, check as GivenReference, 'check');
+    const reported = await named(ctx, Check, check as GivenReference, 'check');
     const { id: serviceId } = await reportable(ctx, service as GivenReference);
-    return { checkResult: await reportResult(ctx, checkId, serviceId, report) };
+    return { checkResult: await reportResult(ctx, reported, serviceId, report) };
   },
 });
 

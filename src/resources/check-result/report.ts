@@ -6,6 +6,7 @@ import { rowsOf } from '../../data/rows.ts';
 import { invalid, type UserErrorCode, userError } from '../../lib/errors.ts';
 import { newId, toPublicId } from '../../lib/ids.ts';
 import { multiLine, parse } from '../../lib/input.ts';
+import { campaigns } from '../campaign/table.ts';
 import type { CheckRow } from '../check/service.ts';
 import { settingsOf } from '../check/settings.ts';
 import { stateOf } from '../check/state.ts';
@@ -37,13 +38,14 @@ export interface Report {
 /** Adds a result of a manual check, and evaluates the service. The caller may report results for the service. */
 export async function reportResult(
   ctx: Context,
-  checkId: string,
+  { id: checkId, campaignId }: Pick<CheckRow, 'id' | 'campaignId'>,
   serviceId: string,
   report: Report,
 ): Promise<CheckResultRow> {
   const { status, message = null } = parse(schema, report);
   // Reports for the same service wait for each other, so one of two is the latest and the other is in the history.
   await lockService(ctx, serviceId);
+  if (campaignId !== null) await lockCampaign(ctx, campaignId);
   const check = await lockCheck(ctx, checkId);
   refuseReport(ctx, check, message);
   await refuseInapplicable(ctx, check.id, serviceId);
@@ -86,16 +88,30 @@ async function lockService(ctx: Context, serviceId: string): Promise<void> {
     .from(services)
     .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId)))
     .for('no key update');
-  ctx.unit.access.require('check_result:create', serviceOf(service?.ownerId ?? null));
+  // It was deleted after it was read. No foreign key would refuse the result.
+  if (!service) throw refusal('NOT_FOUND', 'service', 'there is no service with this ID');
+  ctx.unit.access.require('check_result:create', serviceOf(service.ownerId));
 }
 
-/** The check, which is not deleted before the end of the transaction. */
+/**
+ * Without this lock, a campaign could end or be unscheduled meanwhile, and its results would change afterwards. It comes before
+ * that of the check, as in the deletion of the campaign.
+ */
+async function lockCampaign(ctx: Context, campaignId: string): Promise<void> {
+  await (await db(ctx))
+    .select({ id: campaigns.id })
+    .from(campaigns)
+    .where(and(eq(campaigns.organizationId, tenant(ctx)), eq(campaigns.id, campaignId)))
+    .for('key share');
+}
+
+/** The check, which is neither changed nor deleted before the end of the transaction. */
 async function lockCheck(ctx: Context, checkId: string): Promise<CheckRow> {
   const [check] = await (await db(ctx))
     .select()
     .from(checks)
     .where(and(eq(checks.organizationId, tenant(ctx)), eq(checks.id, checkId)))
-    .for('key share');
+    .for('share');
   if (!check) throw refusal('NOT_FOUND', 'check', 'there is no check with this ID');
   return check;
 }

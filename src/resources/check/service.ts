@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { and, eq } from 'drizzle-orm';
-import { awaitWithCommit, type Context, db, tenant } from '../../context.ts';
+import { audit, type Context } from '../../context.ts';
 import type { Hooks } from '../../data/hooks.ts';
-import { sendStatement } from '../../db/writer.ts';
 import { invalid, userError } from '../../lib/errors.ts';
+import type { AuditedChange } from '../audit-event/table.ts';
 import { deleteResults, lockResults } from '../evaluation/check-deletion.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { refuseCategory } from './category-rules.ts';
+import { lockAndReleaseCopies } from './copies.ts';
 import { type RuleProblems, refuseEventRules } from './event-rules.ts';
 import { refuseSettings } from './settings-rules.ts';
 import { isEnabled } from './state.ts';
-import { checks } from './table.ts';
+import type { checks } from './table.ts';
 
 export type CheckRow = typeof checks.$inferSelect;
 
@@ -33,19 +33,13 @@ export const checkHooks: Hooks<CheckRow> = {
     if (affected.length > 0) await evaluateLater(ctx, { checkIds: affected.map(({ after }) => after.id) });
   },
   lockForDelete: lockResults,
-  beforeDelete: (ctx, { id }) => releaseCopies(ctx, id),
+  sendWithLock: lockAndReleaseCopies,
+  beforeDelete: (ctx, _check, copies: readonly AuditedChange[]) => audit(ctx, { related: copies }),
   sendAfterDelete: async (ctx, { id }) => {
-    await deleteResults(ctx, id);
+    await deleteResults(ctx, [id]);
     await evaluateLater(ctx, { checkIds: [] });
   },
 };
-
-/** Copies in campaigns outlive their source. The statement shares a round trip with the deletion. */
-async function releaseCopies(ctx: Context, id: string): Promise<void> {
-  const own = await db(ctx);
-  const copies = and(eq(checks.organizationId, tenant(ctx)), eq(checks.sourceCheckId, id));
-  awaitWithCommit(ctx, sendStatement(own, own.update(checks).set({ sourceCheckId: null }).where(copies).getSQL()));
-}
 
 /** The columns on which the results of a check, or the levels that follow from them, depend. */
 const DECISIVE = [

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { awaitWithCommit, type Context, db, tenant } from '../../context.ts';
+import { isAnyOf } from '../../db/array.ts';
 import { sendStatement } from '../../db/writer.ts';
 import { checkResults } from '../check-result/table.ts';
 import { levels } from '../level/table.ts';
@@ -15,8 +16,8 @@ export async function lockResults(ctx: Context): Promise<void> {
   awaitWithCommit(ctx, sendStatement(await db(ctx), one));
 }
 
-/** Deletes all results of a deleted check. There is no foreign key that does it. */
-export async function deleteResults(ctx: Context, checkId: string): Promise<void> {
-  const own = sql`${checkResults.organizationId} = ${tenant(ctx)} and ${checkResults.checkId} = ${checkId}`;
+/** Deletes all results of deleted checks. There is no foreign key that does it. */
+export async function deleteResults(ctx: Context, checkIds: readonly string[]): Promise<void> {
+  const own = sql`${checkResults.organizationId} = ${tenant(ctx)} and ${isAnyOf(checkResults.checkId, checkIds)}`;
   awaitWithCommit(ctx, sendStatement(await db(ctx), sql`delete from ${checkResults} where ${own}`));
 }

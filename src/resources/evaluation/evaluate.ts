@@ -21,13 +21,14 @@ export const BATCH = 500;
 
 /**
  * Evaluates these services in the transaction of the mutation: their results, their levels and the time of their next
- * evaluation. While a level is being changed, a job does it instead.
+ * evaluation. While a level is being changed, a job does it instead. A dry run evaluates nothing.
  */
 export async function evaluateServices(
   ctx: Context,
   serviceIds: readonly string[],
   options: EvaluateOptions = {},
 ): Promise<void> {
+  if (ctx.unit.dryRun) return;
   const scope = await scopeOf(ctx);
   const sorted = [...new Set(serviceIds)].sort();
   for (let at = 0; at < sorted.length; at += BATCH) {
@@ -38,7 +39,8 @@ export async function evaluateServices(
 
 /**
  * Evaluates the services of one batch. Returns false if a level is being changed. The services are locked in the order of
- * their IDs, so two evaluations do not wait for each other. The rubric is read with these locks: if it changes later, the
+ * their IDs, so two evaluations do not wait for each other, and none of them is deleted before its results are written. One that
+ * was deleted before gets none, because the services are read after the locks. The rubric is read with these locks: if it changes later, the
  * evaluation that follows from that change waits for this one.
  */
 export async function evaluateBatch(

@@ -1,52 +1,34 @@
-import { clientOf } from '../../db/client.ts';
-import { newId } from '../../lib/ids.ts';
+import { type Db, isInCluster } from '../../db/client.ts';
 import type { Differences, LevelDifferences } from './differences.ts';
+import { insertArrays, insertValues, statementsFor, type Target } from './insert-rows.ts';
 import type { Scope } from './scope.ts';
 
-/** Rows of one statement. Each number is a statement that every connection plans once. */
-const SIZES = [1_000, 100, 10, 1] as const;
-
-/** The columns of a statement: those with the same value in each row, then those with a value of their own. */
-interface Target {
-  readonly table: string;
-  readonly common: readonly string[];
-  readonly own: readonly string[];
-  readonly end?: string;
-}
-
-const RESULTS: Target = {
+const RESULTS = statementsFor({
   table: 'check_results',
   common: ['organization_id', 'created_at'],
-  own: ['id', 'service_id', 'check_id', 'status'],
-};
-
-const levelsIn = (table: string, section: string): Target => ({
-  table,
-  common: ['organization_id'],
-  own: ['id', 'service_id', section, 'level_id'],
-  end: `on conflict (organization_id, service_id, ${section}) do update set level_id = excluded.level_id`,
+  own: { service_id: 'uuid', check_id: 'uuid', status: 'text' },
 });
+
+const levelsIn = (table: string, section: string) =>
+  statementsFor({
+    table,
+    common: ['organization_id'],
+    own: { service_id: 'uuid', [section]: 'uuid', level_id: 'uuid' },
+    end: `on conflict (organization_id, service_id, ${section}) do update set level_id = excluded.level_id`,
+  });
 
 const LEVELS = levelsIn('service_levels', 'category_id');
 const SCORECARD_LEVELS = levelsIn('scorecard_levels', 'scorecard_id');
-
-const TEXTS = new Map(
-  [RESULTS, LEVELS, SCORECARD_LEVELS].map((target) => [
-    target,
-    new Map(SIZES.map((rows) => [rows, textFor(target, rows)])),
-  ]),
-);
-
-function textFor({ table, common, own, end = '' }: Target, rows: number): string {
-  const shared = common.map((_, at) => `$${at + 1}`);
-  const values = (row: number) => own.map((_, at) => `$${common.length + row * own.length + at + 1}`);
-  const all = Array.from({ length: rows }, (_, row) => `(${[...shared, ...values(row)].join(', ')})`);
-  return `insert into ${table} (${[...common, ...own].join(', ')}) values ${all.join(', ')} ${end}`;
-}
+const MISSING_CHECKS = statementsFor({
+  table: 'service_missing_checks',
+  common: ['organization_id'],
+  hasId: false,
+  own: { service_id: 'uuid', check_ids: 'uuid[]' },
+  end: 'on conflict (organization_id, service_id) do update set check_ids = excluded.check_ids',
+});
 
 export const insertResults = ({ db, organizationId, now }: Scope, added: Differences['added']): Promise<void> =>
   insert(db, RESULTS, [organizationId, now.toISOString()], added, ({ serviceId, checkId, status }) => [
-    newId(),
     serviceId,
     checkId,
     status,
@@ -56,7 +38,6 @@ const insertInto =
   (target: Target) =>
   ({ db, organizationId }: Scope, changed: LevelDifferences['changed']): Promise<void> =>
     insert(db, target, [organizationId], changed, ({ serviceId, sectionId, levelId }) => [
-      newId(),
       serviceId,
       sectionId,
       levelId,
@@ -65,21 +46,17 @@ const insertInto =
 export const insertLevels = insertInto(LEVELS);
 export const insertScorecardLevels = insertInto(SCORECARD_LEVELS);
 
-/** With VALUES, because Citus does not allow INSERT … SELECT into a table with row-level security. */
-async function insert<Row>(
-  db: Scope['db'],
+export const insertMissingChecks = (
+  { db, organizationId }: Scope,
+  changed: Differences['missingChecks'],
+): Promise<void> =>
+  insert(db, MISSING_CHECKS, [organizationId], changed, ({ serviceId, checkIds }) => [serviceId, checkIds]);
+
+/** Citus does not support INSERT … SELECT into a table with row-level security. */
+const insert = <Row>(
+  db: Db,
   target: Target,
   common: readonly string[],
   rows: readonly Row[],
   valuesOf: (row: Row) => string[],
-): Promise<void> {
-  const texts = TEXTS.get(target);
-  for (let at = 0; at < rows.length; ) {
-    const size = SIZES.find((number) => number <= rows.length - at) ?? 1;
-    const params = [...common, ...rows.slice(at, at + size).flatMap(valuesOf)];
-    await clientOf(db)
-      .unsafe(texts?.get(size) ?? '', params as never[], { prepare: true })
-      .execute();
-    at += size;
-  }
-}
+): Promise<void> => (isInCluster(db) ? insertValues : insertArrays)(db, target, { common, rows, valuesOf });

@@ -8,6 +8,11 @@ export interface CountedResult {
   readonly passed: boolean;
 }
 
+/** A result with the check that it is of. */
+export interface CheckedResult extends CountedResult {
+  readonly checkId: string;
+}
+
 export interface Levels {
   /** The level in the rubric. Null if no check of it applies to the service. */
   readonly overall: number | null;
@@ -32,4 +37,15 @@ export function levelsOf(results: Iterable<CountedResult>, highest: number): Lev
     else byScorecard.set(scorecardId, Math.min(byScorecard.get(scorecardId) ?? highest, reached));
   }
   return { overall, byCategory, byScorecard };
+}
+
+/**
+ * The checks of the rubric that a service with this overall level must pass for the next one: those of the next level and of
+ * the levels below that it does not pass. Empty if there is no next level.
+ */
+export function missingChecks(results: readonly CheckedResult[], overall: number | null, highest: number): string[] {
+  if (overall === null || overall >= highest) return [];
+  return results.flatMap(({ checkId, scorecardId, level, passed }) =>
+    scorecardId === null && !passed && level <= overall + 1 ? [checkId] : [],
+  );
 }

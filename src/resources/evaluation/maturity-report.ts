@@ -1,14 +1,21 @@
-import { sql } from 'drizzle-orm';
 import { canOnEvery } from '../../access/access.ts';
-import { type Context, db, tenant } from '../../context.ts';
+import type { Context } from '../../context.ts';
+import { tenant } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
-import { queryRows } from '../../db/reader.ts';
 import { type Paged, pageOf } from '../../lib/paged.ts';
 import { categories } from '../category/table.ts';
-import { levels } from '../level/table.ts';
 import { teams } from '../team/table.ts';
+import { listNamedLevels } from './named-levels.ts';
 import { findNextSteps, type NextSteps } from './next-steps.ts';
-import { countByCategory, countByLevel, countByTeam, type Group, listDays } from './services-report.ts';
+import {
+  countByCategory,
+  countByLevel,
+  countByTeam,
+  type Day,
+  findDays,
+  type Group,
+  type ReportScope,
+} from './services-report.ts';
 
 /** Numbers of services, by level. */
 export interface LevelNumbers {
@@ -19,7 +26,7 @@ export interface LevelNumbers {
   readonly none: number;
 }
 
-/** Services with the same team or category. */
+/** Services with the same team or category, or in the same scorecard. */
 export interface NamedGroup extends LevelNumbers {
   /** Null for services without one. */
   readonly id: string | null;
@@ -36,15 +43,16 @@ export interface MaturityReport {
   readonly overall: LevelNumbers;
   /** The categories with the most services come first. Null if the caller cannot read categories. */
   readonly categories: readonly NamedGroup[] | null;
-  /** The teams with the most services come first. Null if the caller cannot read teams. */
+  /** The teams with the most services come first. Null in the report of one team, and if the caller cannot read teams. */
   readonly teams: Paged<NamedGroup> | null;
-  /** Oldest day first. Null if some services are hidden from the caller. */
+  /** Oldest day first. Null in the report of one team, and if some services are hidden from the caller. */
   readonly trend: readonly TrendDay[] | null;
-  /** Null if the caller cannot read checks. */
+  /** Null in the report of a team or scorecard, and if the caller cannot read checks. */
   readonly next: NextSteps | null;
 }
 
 export interface Wanted {
+  readonly scope: ReportScope;
   /** The number of days of the trend, including today. */
   readonly days: number;
   /** The page of teams, from 1. */
@@ -53,56 +61,55 @@ export interface Wanted {
 }
 
 /** The levels of the services for which the caller has `check_result:read`. */
-export async function findMaturityReport(ctx: Context, { days, page, size }: Wanted): Promise<MaturityReport> {
+export async function findMaturityReport(ctx: Context, { scope, days, page, size }: Wanted): Promise<MaturityReport> {
   const { access } = ctx.unit;
-  const ordered = await listLevels(ctx);
-  const levelIds = ordered.map(({ id }) => id);
+  const { scorecardId, team } = scope;
+  const ordered = await listNamedLevels(ctx);
+  const numbers = (group: Pick<Group, 'services' | 'levels'>): LevelNumbers => numbersOf(group, ordered);
   const [overall, byCategory, byTeam, trend, next] = await Promise.all([
-    countByLevel(ctx),
-    access.can('category:read') ? countByCategory(ctx) : null,
-    access.can('team:read') ? countByTeam(ctx) : null,
+    countByLevel(ctx, scope),
+    access.can('category:read') ? countByCategory(ctx, scope) : null,
+    !team && access.can('team:read') ? countByTeam(ctx, scope) : null,
     // The stored numbers count all services.
-    canOnEvery(access, 'check_result:read') ? listDays(ctx, days, null) : null,
-    access.can('check:read') ? findNextSteps(ctx) : null,
+    !team && canOnEvery(access, 'check_result:read') ? listTrend(ctx, days, scorecardId) : null,
+    !team && scorecardId === null && access.can('check:read') ? findNextSteps(ctx) : null,
   ]);
   const shown = byTeam && pageOf(byTeam, page, size);
   const [categoryNames, teamNames] = await Promise.all([
-    findNames(
-      ctx,
-      categories,
-      (byCategory ?? []).map(({ id }) => id),
-    ),
-    findNames(
-      ctx,
-      teams,
-      (shown?.items ?? []).map(({ id }) => id),
-    ),
+    findNames(ctx, categories, idsOf(byCategory)),
+    findNames(ctx, teams, idsOf(shown?.items)),
   ]);
   const named = (group: Group, names: ReadonlyMap<string, string>): NamedGroup => ({
     id: group.id,
-    name: names.get(group.id ?? '') ?? 'No team',
-    ...numbersOf(group, levelIds),
+    name: names.get(group.id ?? '') ?? NO_TEAM,
+    ...numbers(group),
   });
   return {
-    levels: ordered.map(({ name }, at) => (access.can('level:read') ? name : `Level ${at + 1}`)),
-    overall: numbersOf(overall, levelIds),
+    levels: ordered.map(({ name }) => name),
+    overall: numbers(overall),
     categories: byCategory?.map((group) => named(group, categoryNames)) ?? null,
     teams: shown && { ...shown, items: shown.items.map((group) => named(group, teamNames)) },
-    trend: trend?.map((day) => ({ day: day.day, ...numbersOf(day, levelIds) })) ?? null,
+    trend: trend?.map((day) => ({ day: day.day, ...withLevels(numbers(day), scorecardId) })) ?? null,
     next,
   };
 }
 
-async function listLevels(ctx: Context): Promise<{ id: string; name: string }[]> {
-  return await queryRows(
-    await db(ctx),
-    sql`select ${levels.id}, ${levels.name} from ${levels}
-      where ${levels.organizationId} = ${tenant(ctx)} order by ${levels.index}`,
-  );
-}
+/** The name of the group of services without an owner. */
+export const NO_TEAM = 'No team';
 
-function numbersOf(group: Pick<Group, 'services' | 'levels'>, levelIds: readonly string[]): LevelNumbers {
+const idsOf = (groups: readonly { id: string | null }[] | null | undefined) => (groups ?? []).map(({ id }) => id);
+
+const listTrend = async (ctx: Context, days: number, scorecardId: string | null): Promise<Day[]> => {
+  const id = scorecardId ?? tenant(ctx);
+  return (await findDays(ctx, days, [id])).get(id) ?? [];
+};
+
+/** The stored numbers of a scorecard include services that no check of the scorecard applies to. */
+const withLevels = (numbers: LevelNumbers, scorecardId: string | null): LevelNumbers =>
+  scorecardId === null ? numbers : { ...numbers, services: numbers.services - numbers.none, none: 0 };
+
+export function numbersOf(group: Pick<Group, 'services' | 'levels'>, levels: readonly { id: string }[]): LevelNumbers {
   const counted = new Map(group.levels.map((one) => [one.levelId, one.services]));
-  const byLevel = levelIds.map((id) => counted.get(id) ?? 0);
+  const byLevel = levels.map(({ id }) => counted.get(id) ?? 0);
   return { services: group.services, byLevel, none: group.services - byLevel.reduce((sum, one) => sum + one, 0) };
 }

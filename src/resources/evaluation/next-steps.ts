@@ -1,13 +1,10 @@
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Context, db, tenant } from '../../context.ts';
-import { findNames } from '../../data/names.ts';
 import { queryRows } from '../../db/reader.ts';
 import { categories } from '../category/table.ts';
 import { checks } from '../check/table.ts';
-import { isPassed } from '../check-result/passed.ts';
-import { checkResults } from '../check-result/table.ts';
 import { levels } from '../level/table.ts';
-import { services } from '../service/table.ts';
+import { serviceMissingChecks, services } from '../service/table.ts';
 import { readable } from './services-report.ts';
 
 /** A check that prevents services from having their next level. */
@@ -28,80 +25,55 @@ export interface NextSteps {
   readonly steps: readonly NextStep[];
   /** The number of services that need one check for their next level. */
   readonly closest: number;
+  /** The number of services that were last evaluated before Ambit stored their missing checks. They are not counted. */
+  readonly unknown: number;
 }
 
 /** Maximum number of checks in the list. */
 const MOST = 8;
 
-interface Counted {
-  check: string;
-  category: string;
-  level: string;
-  services: number;
-  decisive: number;
-  closest: number;
-}
+/** Null without a step. */
+type Row = { [Key in keyof NextStep]: NextStep[Key] | null } & Pick<NextSteps, 'closest' | 'unknown'>;
 
 /** The checks that the most services need for their next level. The caller may read checks. */
 export async function findNextSteps(ctx: Context): Promise<NextSteps> {
-  const rows = await queryRows<Counted>(await db(ctx), statementFor(ctx));
   const { access } = ctx.unit;
-  const [checkNames, categoryNames, levelNames] = await Promise.all([
-    findNames(
-      ctx,
-      checks,
-      rows.map(({ check }) => check),
-    ),
-    access.can('category:read')
-      ? findNames(
-          ctx,
-          categories,
-          rows.map(({ category }) => category),
-        )
-      : null,
-    access.can('level:read')
-      ? findNames(
-          ctx,
-          levels,
-          rows.map(({ level }) => level),
-        )
-      : null,
-  ]);
-  const steps = rows.map(({ check, category, level, services: all, decisive }) => ({
-    check: checkNames.get(check) ?? '',
-    category: categoryNames?.get(category) ?? null,
-    level: levelNames?.get(level) ?? null,
-    services: all,
-    decisive,
-  }));
-  return { steps, closest: rows[0]?.closest ?? 0 };
+  const rows = await queryRows<Row>(await db(ctx), statementFor(ctx));
+  const [canReadCategories, canReadLevels] = [access.can('category:read'), access.can('level:read')];
+  const steps = rows.flatMap(({ check, category, level, services: all, decisive }) =>
+    check === null
+      ? []
+      : {
+          check,
+          category: canReadCategories ? category : null,
+          level: canReadLevels ? level : null,
+          services: all ?? 0,
+          decisive: decisive ?? 0,
+        },
+  );
+  const { closest = 0, unknown = 0 } = rows[0] ?? {};
+  return { steps, closest, unknown };
 }
 
-/**
- * A service passes all checks of its level and below, or has the lowest level. So what it needs for the next level are the
- * checks up to that level that it does not pass.
- */
+/** The steps, each with the numbers of all services. Without a step, one row with these numbers. */
 function statementFor(ctx: Context): SQL {
   const own = tenant(ctx);
-  const ofRubric = and(eq(checks.organizationId, own), isNull(checks.campaignId), isNull(categories.scorecardId));
-  const rated = sql`select ${checks.id} as id, row_number() over ()::int as number, ${checks.categoryId} as category,
-      ${checks.levelId} as level, ${levels.index} as position, ${checks.passPending} as pass_pending
-    from ${checks} join ${categories} on ${categories.organizationId} = ${own} and ${categories.id} = ${checks.categoryId}
-    join ${levels} on ${levels.organizationId} = ${own} and ${levels.id} = ${checks.levelId} where ${ofRubric}`;
-  const reached = sql`select ${services.id} as id, ${levels.index} as position from ${services}
-    join ${levels} on ${levels.organizationId} = ${own} and ${levels.id} = ${services.levelId} where ${readable(ctx)}`;
-  const missing = sql`select rated.number, ${checkResults.serviceId} as service
-    from ${checkResults} join rated on rated.id = ${checkResults.checkId}
-    join (${reached}) as reached on reached.id = ${checkResults.serviceId}
-    where ${checkResults.organizationId} = ${own} and ${checkResults.replacedAt} is null
-      and rated.position <= reached.position + 1 and not ${isPassed(ctx.dependencies.clock(), sql`rated.pass_pending`)}`;
-  // Two aggregates with hashes take less time than a window, which sorts all missing results.
-  return sql`with rated as materialized (${rated}), missing as materialized (${missing}),
-      alone as (select min(number) as number from missing group by service having count(*) = 1)
-    select rated.id as check, rated.category, rated.level, counted.services, coalesce(sole.services, 0) as decisive,
-      (select count(*)::int from alone) as closest
-    from (select number, count(*)::int as services from missing group by 1) as counted
-    join rated on rated.number = counted.number
-    left join (select number, count(*)::int as services from alone group by 1) as sole on sole.number = counted.number
-    order by 5 desc, 4 desc, 1 limit ${MOST}`;
+  const { organizationId, serviceId, checkIds } = serviceMissingChecks;
+  // Many services need the same checks. So each list of checks is read once.
+  const lists = sql`select ${checkIds} as checks, count(*)::int as services from ${services}
+    left join ${serviceMissingChecks} on ${organizationId} = ${own} and ${serviceId} = ${services.id}
+    where ${readable(ctx)} and ${services.levelId} is not null group by 1`;
+  const counted = sql`select id, sum(lists.services)::int as services,
+      coalesce(sum(lists.services) filter (where cardinality(lists.checks) = 1), 0)::int as decisive
+    from lists cross join unnest(lists.checks) as id group by 1`;
+  const totals = sql`select coalesce(sum(services) filter (where cardinality(checks) = 1), 0)::int as closest,
+      coalesce(sum(services) filter (where checks is null), 0)::int as unknown from lists`;
+  const order = sql`order by decisive desc, services desc, id`;
+  // Without checks that were deleted since the evaluation.
+  const steps = sql`select counted.*, ${checks.name} as check, ${categories.name} as category, ${levels.name} as level
+    from (${counted}) as counted join ${checks} on ${checks.organizationId} = ${own} and ${checks.id} = counted.id
+    join ${categories} on ${categories.organizationId} = ${own} and ${categories.id} = ${checks.categoryId}
+    join ${levels} on ${levels.organizationId} = ${own} and ${levels.id} = ${checks.levelId} ${order} limit ${MOST}`;
+  return sql`with lists as materialized (${lists}) select totals.*, steps.*
+    from (${totals}) as totals left join (${steps}) as steps on true ${order}`;
 }

@@ -106,7 +106,7 @@ export const DayReport = builder.objectRef<Day>('MaturityDay').implement({
 });
 
 const DEFAULT_TEAMS = 50;
-const MAX_TEAMS = 500;
+export const MAX_TEAMS = 500;
 export const DEFAULT_DAYS = 30;
 
 const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport').implement({
@@ -134,8 +134,8 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
         }),
       },
       description: 'The services by the team that owns them. The teams with the most services come first.',
-      complexity: ({ first }) => ({ field: 1, multiplier: teamsOf(first) }),
-      resolve: async (_report, { first }, ctx) => (await countByTeam(ctx)).slice(0, teamsOf(first)),
+      complexity: ({ first }) => ({ field: 1, multiplier: teamsIn(first, DEFAULT_TEAMS) }),
+      resolve: async (_report, { first }, ctx) => (await countByTeam(ctx)).slice(0, teamsIn(first, DEFAULT_TEAMS)),
     }),
     tiers: t.field({
       type: [TierReport],
@@ -171,7 +171,9 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
   }),
 });
 
-const teamsOf = (first: number | null | undefined): number => Math.min(Math.max(first ?? DEFAULT_TEAMS, 1), MAX_TEAMS);
+/** The number of teams that a report lists. */
+export const teamsIn = (first: number | null | undefined, standard: number): number =>
+  Math.min(Math.max(first ?? standard, 1), MAX_TEAMS);
 
 builder.queryField('servicesReport', (t) =>
   t.field({

@@ -1,4 +1,5 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { z } from 'zod';
 import { type Context, db, tenant } from '../../context.ts';
 import { ownedBy } from '../../data/service-scope.ts';
@@ -7,7 +8,7 @@ import { queryRows } from '../../db/reader.ts';
 import { parse } from '../../lib/input.ts';
 import { categories } from '../category/table.ts';
 import { levels } from '../level/table.ts';
-import { maturityHistory, serviceLevels, services } from '../service/table.ts';
+import { maturityHistory, scorecardLevels, serviceLevels, services } from '../service/table.ts';
 import { dayOf, NO_LEVEL } from './history.ts';
 
 /** The number of services at a level. `levelId` is null for services without a level. */
@@ -49,27 +50,59 @@ export const ORDER = sql`order by ${levels.index} nulls first`;
 export const levelOf = (ctx: Context, column: SQL): SQL =>
   sql`left join ${levels} on ${levels.organizationId} = ${tenant(ctx)} and ${levels.id} = ${column}`;
 
-export async function countByLevel(ctx: Context): Promise<Group> {
-  return (await countBy(ctx, sql`null::uuid`))[0] ?? { id: null, services: 0, levels: [] };
+/** What a report is about. */
+export interface ReportScope {
+  /** The scorecard in which services have their levels. Null for the rubric. */
+  readonly scorecardId: string | null;
+  /** The team whose services are counted. Its ID is null for services without an owner. Null for all services. */
+  readonly team: { readonly id: string | null } | null;
 }
 
-export const countByTeam = (ctx: Context): Promise<Group[]> => countBy(ctx, sql`${services.ownerId}`);
+/** All services and their levels in the rubric. */
+export const RUBRIC: ReportScope = { scorecardId: null, team: null };
 
-export const countByTier = (ctx: Context): Promise<Group[]> => countBy(ctx, sql`${services.tierId}`);
+/** The column with the levels of the services of a scope, and their rows for FROM and WHERE. */
+export function ratedServices(ctx: Context, scope: ReportScope): { level: PgColumn; from: SQL; where: SQL } {
+  const where = and(readable(ctx), ownedByTeam(scope)) as SQL;
+  const { organizationId, serviceId, scorecardId, levelId } = scorecardLevels;
+  if (scope.scorecardId === null) return { level: services.levelId, from: sql`from ${services}`, where };
+  return {
+    level: levelId,
+    from: sql`from ${scorecardLevels} join ${services} on ${services.id} = ${serviceId}`,
+    where: and(eq(organizationId, tenant(ctx)), eq(scorecardId, scope.scorecardId), where) as SQL,
+  };
+}
 
-async function countBy(ctx: Context, id: SQL): Promise<Group[]> {
-  const counted = sql`select ${id} as id, ${services.levelId} as level, count(*)::int as services
-    from ${services} where ${readable(ctx)} group by 1, 2`;
+const ownedByTeam = ({ team }: ReportScope): SQL | undefined =>
+  team ? (team.id === null ? isNull(services.ownerId) : eq(services.ownerId, team.id)) : undefined;
+
+/** The condition that a category belongs to the rubric or to the scorecard. */
+export const categoryIn = ({ scorecardId }: ReportScope): SQL =>
+  scorecardId === null ? isNull(categories.scorecardId) : eq(categories.scorecardId, scorecardId);
+
+export async function countByLevel(ctx: Context, scope = RUBRIC): Promise<Group> {
+  return (await countBy(ctx, sql`null::uuid`, scope))[0] ?? { id: null, services: 0, levels: [] };
+}
+
+export const countByTeam = (ctx: Context, scope = RUBRIC): Promise<Group[]> =>
+  countBy(ctx, sql`${services.ownerId}`, scope);
+
+export const countByTier = (ctx: Context): Promise<Group[]> => countBy(ctx, sql`${services.tierId}`, RUBRIC);
+
+async function countBy(ctx: Context, id: SQL, scope: ReportScope): Promise<Group[]> {
+  const { level, from, where } = ratedServices(ctx, scope);
+  const counted = sql`select ${id} as id, ${level} as level, count(*)::int as services
+    ${from} where ${where} group by 1, 2`;
   const rows = sql`select counted.* from (${counted}) as counted ${levelOf(ctx, sql`counted.level`)} ${ORDER}`;
   return groupsOf(await queryRows<Counted>(await db(ctx), rows));
 }
 
-/** By category of the rubric. Only services to which a check of the category applies are counted. */
-export async function countByCategory(ctx: Context): Promise<Group[]> {
+/** By category. Only services to which a check of the category applies are counted. */
+export async function countByCategory(ctx: Context, scope = RUBRIC): Promise<Group[]> {
   const counted = sql`select ${serviceLevels.categoryId} as id, ${serviceLevels.levelId} as level, count(*)::int as services
     from ${serviceLevels} join ${services} on ${services.id} = ${serviceLevels.serviceId}
     join ${categories} on ${categories.organizationId} = ${tenant(ctx)} and ${categories.id} = ${serviceLevels.categoryId}
-    where ${serviceLevels.organizationId} = ${tenant(ctx)} and ${categories.scorecardId} is null and ${readable(ctx)}
+    where ${and(eq(serviceLevels.organizationId, tenant(ctx)), categoryIn(scope), readable(ctx), ownedByTeam(scope))}
     group by 1, 2`;
   const rows = sql`select counted.* from (${counted}) as counted ${levelOf(ctx, sql`counted.level`)} ${ORDER}`;
   return groupsOf(await queryRows<Counted>(await db(ctx), rows));

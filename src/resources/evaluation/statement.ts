@@ -4,7 +4,7 @@ import { clientOf, dialect } from '../../db/client.ts';
 import { checkResults } from '../check-result/table.ts';
 import { TEXT_COMPARISONS } from '../filter/compare.ts';
 import { lifecycles } from '../lifecycle/table.ts';
-import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
+import { scorecardLevels, serviceLevels, serviceMissingChecks, services } from '../service/table.ts';
 import { tiers } from '../tier/table.ts';
 import type { Condition } from './conditions.ts';
 import type { Scope } from './scope.ts';
@@ -23,6 +23,8 @@ export interface State {
   readonly storedLevels: string;
   /** The levels in scorecards in the same form. */
   readonly scorecardLevels: string;
+  /** The checks that are missing for the next level, as the text of an array. Null if they have never been stored. */
+  readonly missingChecks: string | null;
   readonly levelId: string | null;
   /** In milliseconds since 1970. */
   readonly nextEvaluationAt: number | null;
@@ -127,6 +129,9 @@ const levelsIn = (table: typeof serviceLevels | typeof scorecardLevels, section:
   sql`coalesce((select string_agg(${section}::text || ${table.levelId}::text, '' order by ${section}) from ${table}
     where ${ofOrganization(table.organizationId)} and ${table.serviceId} = batch.id), '')`;
 
+const missingChecks = sql`(select ${serviceMissingChecks.checkIds}::text from ${serviceMissingChecks}
+  where ${ofOrganization(serviceMissingChecks.organizationId)} and ${serviceMissingChecks.serviceId} = batch.id)`;
+
 const batch = sql`select * from ${services} where ${ofOrganization(services.organizationId)} and ${services.id} = any(${SERVICES})`;
 
 /** One text for all organizations, so that a connection plans it once. */
@@ -136,7 +141,7 @@ const TEXT = dialect.sqlToQuery(
     select batch.id, coalesce(met.met, '') as met, latest.stored, latest.next_expiry as "nextExpiry",
       coalesce((select string_agg(report, '') from (${reports}) as reports), '') as reported,
       ${levelsIn(serviceLevels, serviceLevels.categoryId)} as "storedLevels",
-      ${levelsIn(scorecardLevels, scorecardLevels.scorecardId)} as "scorecardLevels",
+      ${levelsIn(scorecardLevels, scorecardLevels.scorecardId)} as "scorecardLevels", ${missingChecks} as "missingChecks",
       batch.level_id as "levelId", ${milliseconds(sql`batch.next_evaluation_at`)} as "nextEvaluationAt",
       ${milliseconds(sql`batch.last_deploy_at`)} as "lastDeployAt", ${milliseconds(sql`batch.created_at`)} as "createdAt"
     from batch left join met on met.service_id = batch.id cross join lateral (${stored}) as latest order by batch.id`,

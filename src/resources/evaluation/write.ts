@@ -6,12 +6,12 @@ import { sendStatement } from '../../db/writer.ts';
 import { checkResults } from '../check-result/table.ts';
 import { scorecardLevels, serviceLevels, services } from '../service/table.ts';
 import type { Differences, LevelDifferences, Pair } from './differences.ts';
-import { insertLevels, insertResults, insertScorecardLevels } from './insert.ts';
+import { insertLevels, insertMissingChecks, insertResults, insertScorecardLevels } from './insert.ts';
 import type { Scope } from './scope.ts';
 
 /** Writes the differences. Results end before others begin, because only one can be the latest. */
 export async function writeDifferences(scope: Scope, differences: Differences): Promise<void> {
-  const { ended, added, resumed, services: changed, inCategories, inScorecards } = differences;
+  const { ended, added, resumed, services: changed, inCategories, inScorecards, missingChecks } = differences;
   // The statements are sent without waiting for the responses of earlier ones.
   await Promise.all([
     ended.length > 0 && end(scope, ended),
@@ -21,6 +21,7 @@ export async function writeDifferences(scope: Scope, differences: Differences): 
     insertLevels(scope, inCategories.changed),
     removeLevels(scope, scorecardLevels, scorecardLevels.scorecardId, inScorecards.removed),
     insertScorecardLevels(scope, inScorecards.changed),
+    insertMissingChecks(scope, missingChecks),
   ]);
   if (resumed.length > 0) await resume(scope, resumed);
 }

@@ -1,4 +1,5 @@
 import type { Context } from '../../context.ts';
+import { DRY_RUN, runWithAccessChanges, VISIBLE_ACCESS_CHANGES } from '../../graphql/access-changes.ts';
 import { dateTime, readOnly } from '../../graphql/attributes.ts';
 import { mutation } from '../../graphql/mutation.ts';
 import { resourceWithoutMutations } from '../../graphql/resource.ts';
@@ -99,18 +100,20 @@ mutation('acceptServiceSuggestionAsNewService', {
       suggestionId: t.id({ required: true, visibleWith: 'integration:read', description: 'The ID of the suggestion.' }),
       name,
       owner,
+      dryRun: t.boolean({ description: DRY_RUN }),
     };
   },
-  results: RESULTS,
-  resolve: async ({ suggestionId, ...given }, ctx: Context) => {
-    const uuid = targetId('sug', suggestionId as string);
-    const alias = await getSuggestedAlias(ctx, uuid);
-    const [row] = await withAlias('suggestionId', () =>
-      createAll(ctx, Services, [{ input: { ...(given as Input), aliases: [alias] }, path: [] }]),
-    );
-    await deleteAccepted(ctx, uuid);
-    return { service: row as never };
-  },
+  results: { ...RESULTS, ...VISIBLE_ACCESS_CHANGES },
+  resolve: async ({ suggestionId, dryRun, ...given }, ctx: Context) =>
+    (await runWithAccessChanges(ctx, dryRun, async () => {
+      const uuid = targetId('sug', suggestionId as string);
+      const alias = await getSuggestedAlias(ctx, uuid);
+      const [row] = await withAlias('suggestionId', () =>
+        createAll(ctx, Services, [{ input: { ...(given as Input), aliases: [alias] }, path: [] }]),
+      );
+      await deleteAccepted(ctx, uuid);
+      return { service: row };
+    })) as never,
 });
 
 mutation('dismissServiceSuggestion', {

@@ -1,8 +1,8 @@
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { DELETED, mutation } from '../../graphql/mutation.ts';
 import { Member } from '../member/graphql.ts';
 import { Organization } from '../organization/graphql.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { IssuedSessionType } from '../session/sign-in-graphql.ts';
 import { acceptInvitation, declineInvitation } from './accept.ts';
 import { findOffer, type InvitationOffer } from './find.ts';

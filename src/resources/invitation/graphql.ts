@@ -1,3 +1,4 @@
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { byId } from '../../graphql/find-by.ts';
@@ -6,7 +7,6 @@ import { costOfList, searchDescription } from '../../graphql/search.ts';
 import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, isVisible } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';

@@ -3,11 +3,16 @@ import { evaluateLater } from '../evaluation/enqueue.ts';
 import { leaveLevel } from '../evaluation/level-deletion.ts';
 import type { levels } from './table.ts';
 
-/** The results do not depend on levels. So only the levels of the services are computed again. */
+/**
+ * The results do not depend on levels. So only the levels of the services, and the checks that are missing for the next one, are
+ * computed again.
+ */
 export const levelHooks: Hooks<typeof levels.$inferSelect> = {
   afterCreate: (ctx) => evaluateLater(ctx, { checkIds: [] }),
   afterUpdate: async (ctx, before, after) => {
     if (before.index !== after.index) await evaluateLater(ctx, { checkIds: [] });
   },
   beforeDelete: leaveLevel,
+  // The services have their levels already, but the next one can be another.
+  afterDelete: (ctx) => evaluateLater(ctx, { checkIds: [] }),
 };

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { integer, text, unique, uniqueIndex } from 'drizzle-orm/pg-core';
+import { integer, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { positionIndex } from '../../db/columns.ts';
 import { tenantTable } from '../organization/table.ts';
 
 export const levels = tenantTable(
@@ -13,7 +14,6 @@ export const levels = tenantTable(
   (t) => [
     uniqueIndex('levels_name').on(t.organizationId, sql`lower(${t.name})`),
     uniqueIndex('levels_alias').on(t.organizationId, t.alias),
-    // A migration has made it deferrable. The code does not rely on that.
-    unique('levels_index').on(t.organizationId, t.index),
+    positionIndex('levels_index', t),
   ],
 );

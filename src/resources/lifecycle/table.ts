@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { integer, text, unique, uniqueIndex } from 'drizzle-orm/pg-core';
+import { integer, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { positionIndex } from '../../db/columns.ts';
 import { tenantTable } from '../organization/table.ts';
 
 export const lifecycles = tenantTable(
@@ -13,6 +14,6 @@ export const lifecycles = tenantTable(
   (t) => [
     uniqueIndex('lifecycles_name').on(t.organizationId, sql`lower(${t.name})`),
     uniqueIndex('lifecycles_alias').on(t.organizationId, t.alias),
-    unique('lifecycles_index').on(t.organizationId, t.index),
+    positionIndex('lifecycles_index', t),
   ],
 );

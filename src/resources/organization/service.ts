@@ -5,12 +5,14 @@ import { loadGrants } from '../../access/grants.ts';
 import { ROLES } from '../../access/roles.ts';
 import { audit, type Context, db, setActor, setTenant, tenant } from '../../context.ts';
 import { loaderOf } from '../../data/loader.ts';
+import type { LockStrength } from '../../data/rows.ts';
 import { organizationSecrets } from '../../identity/table.ts';
 import { invalid, notFound, userError } from '../../lib/errors.ts';
 import { newId, publicRow, toPublicId } from '../../lib/ids.ts';
 import { parse, singleLine, slug } from '../../lib/input.ts';
 import { beginPlanPeriod } from '../billing/history.ts';
 import { checks } from '../check/table.ts';
+import { checkResults } from '../check-result/table.ts';
 import { requireSession, requireStill } from '../principal/access.ts';
 import { addMember } from '../principal/membership.ts';
 import { assign } from '../principal/service.ts';
@@ -101,13 +103,19 @@ async function requireMayCreate(ctx: Context, userId: string): Promise<void> {
     );
 }
 
-/** Locks the organization, so that changes and counts of its objects run one after the other. */
-export async function lockOrganization(ctx: Context): Promise<OrganizationRow> {
+/**
+ * Locks the organization, so that changes and counts of its objects run one after the other. Inserts into other tables refer to
+ * the organization. Only the lock `update`, for its deletion, makes them wait: they often hold a lock that the caller needs next.
+ */
+export async function lockOrganization(
+  ctx: Context,
+  strength: LockStrength = 'no key update',
+): Promise<OrganizationRow> {
   const [row] = await (await db(ctx))
     .select()
     .from(organizations)
     .where(eq(organizations.id, tenant(ctx)))
-    .for('update');
+    .for(strength);
   if (!row) throw notFound('Organization');
   return row;
 }
@@ -148,7 +156,7 @@ async function write(ctx: Context, changes: Partial<OrganizationRow>): Promise<O
 export async function deleteOrganization(ctx: Context, input: { slug: string }): Promise<string> {
   // The rubric is locked first, as in a change of its levels. Another order would cause deadlocks.
   await lockRubric(ctx);
-  const before = await lockOrganization(ctx);
+  const before = await lockOrganization(ctx, 'update');
   await requireStill(ctx, 'organization:delete');
   if (input.slug !== before.slug)
     throw invalid(userError('MISMATCH', 'slug', 'slug: must be the slug of the organization, as a confirmation.'));
@@ -158,6 +166,8 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
+  // No foreign key refers from a result. The deletion of the services has waited for those who insert results.
+  await tx.delete(checkResults).where(eq(checkResults.organizationId, tenant(ctx)));
   // No foreign key refers from a table of the instance to the organization.
   for (const { organizationId } of [organizationSlugs, organizationSecrets, memberships, sessions])
     await tx.delete(organizationId.table).where(eq(organizationId, tenant(ctx)));

@@ -1,9 +1,9 @@
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { mutation, withChanges } from '../../graphql/mutation.ts';
 import { type Entitlements, PLAN_NAMES, PLANS, type Plan } from '../../lib/plans.ts';
 import { requestLimitsOf } from '../../lib/request-limits.ts';
 import { planOf } from '../principal/access.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { type DayOfRequests, KEPT_DAYS, listRequests } from './request-counts.ts';
 import { type Usage, updatePlan, usageOf } from './service.ts';
 

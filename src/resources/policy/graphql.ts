@@ -1,5 +1,6 @@
 import { SERVICE_PERMISSIONS } from '../../access/ownership.ts';
 import type { Context } from '../../context.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { textCost } from '../../graphql/cost.ts';
@@ -11,7 +12,6 @@ import { fromPublicId } from '../../lib/ids.ts';
 import { targetId } from '../../lib/input.ts';
 import { limitText } from '../../lib/limits.ts';
 import { isFeatureSuspended } from '../principal/access.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from '../project/ref.ts';
 import { findProject, projectOf } from '../project/service.ts';
 import {

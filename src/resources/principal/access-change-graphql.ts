@@ -1,14 +1,13 @@
-import type { AccessDelta } from '../../access/change.ts';
-import { builder } from '../../graphql/builder.ts';
+import { AccessChange } from '../../graphql/access-changes.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import { Project } from '../project/ref.ts';
 import { findProject } from '../project/service.ts';
 import { Principal } from './graphql.ts';
 import { findPrincipal } from './service.ts';
 
-export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').implement({
+AccessChange.implement({
   description:
-    'The permissions that one member or service account gains and loses in one scope: the organization, a project, or the services of some teams.',
+    'The permissions that one member or service account gains and loses in one scope: the organization, a project, the services of some teams, or services whose owner changes.',
   public: true,
   fields: (t) => ({
     principal: t.field({
@@ -23,14 +22,14 @@ export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').imple
       type: Project,
       nullable: true,
       description:
-        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. Null for the services of teams. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
+        'The project in which the access changes. Null for the organization, which includes every project that is not listed for this principal. Null for services. In such a project, permissions on roles and policies also require `project:read`. Also null for a project that does not exist any more or is not visible to the caller.',
       resolve: (delta, _args, ctx) => (delta.projectId ? findProject(ctx, delta.projectId) : null),
     }),
     teamIds: t.idList({
       nullable: true,
       permission: 'team:read',
       description:
-        'The IDs of the teams on whose services the access changes, if the change differs from that in the organization. Null for the organization and for a project.',
+        'The IDs of the teams on whose services the access changes, if the change differs from that in the organization. Null for the organization, for a project, and for services whose owner changes.',
       resolve: (delta) => delta.teamIds?.map((id) => toPublicId('tea', id)) ?? null,
     }),
     gained: t.field({
@@ -45,15 +44,3 @@ export const AccessChange = builder.objectRef<AccessDelta>('AccessChange').imple
     }),
   }),
 });
-
-/** Describes an input field of every mutation that changes access. */
-export const DRY_RUN =
-  'If true, the mutation reports the effects in `accessChanges` and changes nothing. The other results are null. Defaults to false.';
-
-/** A result of every mutation that changes access. */
-export const ACCESS_CHANGES = {
-  accessChanges: {
-    type: [AccessChange] as [typeof AccessChange],
-    description: 'The permissions that members and service accounts gain and lose. Null if there are errors.',
-  },
-};

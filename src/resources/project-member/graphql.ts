@@ -1,4 +1,5 @@
 import type { Context } from '../../context.ts';
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
@@ -6,7 +7,6 @@ import { permissionsField } from '../../graphql/viewer-permissions.ts';
 import { fromPublicId } from '../../lib/ids.ts';
 import { nounOf } from '../../lib/words.ts';
 import { Member } from '../member/graphql.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { findPrincipal, grantsOf } from '../principal/service.ts';
 import { Project } from '../project/ref.ts';

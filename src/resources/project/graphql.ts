@@ -1,3 +1,4 @@
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { textCost } from '../../graphql/cost.ts';
@@ -6,7 +7,6 @@ import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { costOfList, searchFilter } from '../../graphql/search.ts';
 import { withSource } from '../../graphql/source.ts';
 import { viewerPermissions } from '../../graphql/viewer-permissions.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Project } from './ref.ts';
 import {
   createProject,

@@ -5,6 +5,7 @@ import { isAnyOf } from '../../db/array.ts';
 import { toPublicId } from '../../lib/ids.ts';
 import type { AuditedChange } from '../audit-event/table.ts';
 import { categories } from '../category/table.ts';
+import { releaseCopies } from '../check/copies.ts';
 import { checkRows } from '../check/rows.ts';
 import { checks } from '../check/table.ts';
 import { deleteResults } from '../evaluation/check-deletion.ts';
@@ -23,8 +24,9 @@ export async function deleteContents(ctx: Context, { id }: { id: string }): Prom
   const sectionIds = sections.map((section) => section.id);
   const inSections = and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.categoryId, sectionIds));
   const all = await tx.select().from(checks).where(inSections).orderBy(asc(checks.id)).for('update');
-  await releaseCopies(ctx, all);
-  for (const check of all) await deleteResults(ctx, check.id);
+  const checkIds = all.map((check) => check.id);
+  const copies = await releaseCopies(ctx, checkIds);
+  await deleteResults(ctx, checkIds);
   await tx.delete(checks).where(inSections);
   await tx.delete(categories).where(own);
   const { organizationId, categoryId } = maturityHistory;
@@ -35,6 +37,7 @@ export async function deleteContents(ctx: Context, { id }: { id: string }): Prom
     related: [
       ...sections.map((row) => deleted(toPublicId('cat', row.id), categoryRows.snapshotOf(row))),
       ...all.map((row) => deleted(toPublicId('chk', row.id), checkRows.snapshotOf(row))),
+      ...copies,
     ],
   });
 }
@@ -44,14 +47,3 @@ const deleted = (targetId: string, before: AuditedChange['before']): AuditedChan
   before,
   after: null,
 });
-
-/** The copies of the checks in campaigns remain without their source. They have other categories. */
-async function releaseCopies(ctx: Context, all: readonly { id: string }[]): Promise<void> {
-  const sources = all.map(({ id }) => id);
-  const copies = await (await db(ctx))
-    .update(checks)
-    .set({ sourceCheckId: null })
-    .where(and(eq(checks.organizationId, tenant(ctx)), isAnyOf(checks.sourceCheckId, sources)))
-    .returning({ id: checks.id });
-  audit(ctx, { touched: copies.map((copy) => ({ id: toPublicId('chk', copy.id), projectId: null })) });
-}

@@ -1,10 +1,10 @@
+import { ACCESS_CHANGES, DRY_RUN } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf } from '../../graphql/connection.ts';
 import { textCost } from '../../graphql/cost.ts';
 import { byId, findBy } from '../../graphql/find-by.ts';
 import { DELETED, mutation, withChanges } from '../../graphql/mutation.ts';
 import { targetId } from '../../lib/input.ts';
-import { ACCESS_CHANGES, DRY_RUN } from '../principal/access-change-graphql.ts';
 import { Principal } from '../principal/graphql.ts';
 import { listOfKind } from '../principal/list.ts';
 import { principalList } from '../principal/list-graphql.ts';

@@ -4,6 +4,7 @@ import { resource } from '../../graphql/resource.ts';
 import { serviceConditions } from '../filter/conditions-graphql.ts';
 import { Level } from '../level/resource.ts';
 import { Lifecycle } from '../lifecycle/resource.ts';
+import { scorecardLevelCondition } from '../scorecard/level-condition-graphql.ts';
 import { prepareProperties, propertyInputs } from '../service-property/input-graphql.ts';
 import { Tag } from '../tag/ref.ts';
 import { Team } from '../team/resource.ts';
@@ -65,9 +66,10 @@ export const Service = resource('Service', {
     ...{ ownerId: true, tierId: true, lifecycleId: true, levelId: true, language: true, framework: true },
     ...{ search: ['name'], createdAt: 'range', updatedAt: 'range' },
   },
-  conditions: serviceConditions,
+  conditions: { ...serviceConditions, scorecardLevel: scorecardLevelCondition },
   order: ['name', 'createdAt', 'updatedAt'],
   bulk: ['create', 'update'],
+  changesAccess: ['create', 'update'],
   inputs: propertyInputs,
   hooks: { ...serviceHooks, prepare: prepareProperties },
 });

@@ -4,6 +4,7 @@ import { toPublicId } from '../../lib/ids.ts';
 import { isWebUrl } from '../../lib/web-url.ts';
 import { evaluateLater } from '../evaluation/enqueue.ts';
 import { evaluateServices } from '../evaluation/evaluate.ts';
+import { deleteResultsOf } from '../evaluation/service-deletion.ts';
 import { type PreparedProperties, writePrepared } from '../service-property/write.ts';
 import { aroundServices, requireOwners } from '../team/access.ts';
 import { dependenciesOf, othersIn } from './neighbours.ts';
@@ -29,6 +30,7 @@ export const serviceHooks: Hooks<ServiceRow> = {
     });
     await evaluateLater(ctx, { serviceIds: othersIn(dependencies, [id]) });
   },
+  sendAfterDelete: (ctx, { id }) => deleteResultsOf(ctx, id),
 };
 
 /** Filters can compare the names and aliases of the services that a service needs, and of those that need it. */

@@ -185,6 +185,24 @@ export const scorecardLevels = tenantTable(
   ],
 );
 
+/**
+ * The checks that a service must pass for its next level, from the last evaluation. Reports count them. A table of its own,
+ * because lists of services do not need them.
+ */
+export const serviceMissingChecks = pgTable(
+  'service_missing_checks',
+  {
+    organizationId: organizationId(),
+    serviceId: uuid('service_id').notNull(),
+    /** Ordered. Empty also without a next level. A check can have been deleted since, because no key can refer to it. */
+    checkIds: uuid('check_ids').array().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.organizationId, t.serviceId] }),
+    ofParent('service_missing_checks_service', [t.organizationId, t.serviceId], services),
+  ],
+);
+
 /** How many services had each level at the end of a day. Has no keys to levels, because it outlives them. */
 export const maturityHistory = pgTable(
   'maturity_history',

@@ -40,15 +40,16 @@ export interface CurrentReportSession {
 }
 
 /**
- * Signs in as `signIn` does, with the same limits and events. The session has no refresh token. A person without an
- * organization cannot sign in, because every report belongs to one.
+ * Signs in as `signIn` does, with the same limits and events, and ends the former session of the browser. The session has no
+ * refresh token. A person without an organization cannot sign in, because every report belongs to one.
  */
 export async function signInToReports(
   ctx: Context,
   input: { email: string; password: string },
+  former: CurrentReportSession | null,
 ): Promise<ReportSession> {
   await beginMutation(ctx, null);
-  return await inMutation(ctx, async () => {
+  const session = await inMutation(ctx, async () => {
     const userId = await checkPassword(ctx, parse(SignIn, input));
     const organizationId = await chooseOrganization(ctx, userId, null);
     const member = organizationId === null ? null : await enterOrganization(ctx, organizationId, userId);
@@ -58,6 +59,9 @@ export async function signInToReports(
     await record(ctx, 'signIn', ctx.unit.actor);
     return session;
   });
+  // In a transaction of its own: the session can be one of another person, whose rows this one must not access.
+  if (former) await signOutOfReports(ctx, former);
+  return session;
 }
 
 const NO_ORGANIZATION = 'Your account belongs to no organization. Accept an invitation first.';

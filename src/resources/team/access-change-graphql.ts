@@ -1,5 +1,5 @@
+import { AccessChange } from '../../graphql/access-changes.ts';
 import { builder } from '../../graphql/builder.ts';
-import { AccessChange } from '../principal/access-change-graphql.ts';
 import { Team } from './resource.ts';
 
 builder.objectField(AccessChange, 'teams', (t) =>
@@ -7,7 +7,8 @@ builder.objectField(AccessChange, 'teams', (t) =>
     type: [Team.type],
     nullable: true,
     permission: 'team:read',
-    description: 'The teams in `teamIds`. Omits deleted teams. Null for the organization and for a project.',
+    description:
+      'The teams in `teamIds`. Omits deleted teams, and teams that a dry run has not created. Null if `teamIds` is null.',
     resolve: async ({ teamIds }, _args, ctx) => {
       if (!teamIds) return null;
       const teams = await Promise.all(teamIds.map((id) => Team.load(ctx, id)));

@@ -1,6 +1,7 @@
 import type { Permission } from '../../access/catalog.ts';
-import { type OwnerChange, requireHeldOwners } from '../../access/escalation.ts';
+import { requireHeldOwners } from '../../access/escalation.ts';
 import { loadPrincipalRoles } from '../../access/load-principal-roles.ts';
+import { ownerAccessChanges } from '../../access/owner-changes.ts';
 import { findDependents } from '../../access/teams.ts';
 import { type Context, db, tenant } from '../../context.ts';
 import type { Hooks, Mutated } from '../../data/hooks.ts';
@@ -8,6 +9,7 @@ import { effectiveGrantsOf } from '../../identity/actor.ts';
 import { lockOrganization } from '../organization/service.ts';
 import { planOf } from '../principal/access.ts';
 import { changeAccessOfMany } from '../principal/change-access.ts';
+import { reportAccessChanges } from '../principal/report-changes.ts';
 
 // Statements with `ownedByPrincipal` make the members of a team, its parent and the owner of a service a matter of access.
 
@@ -27,15 +29,16 @@ export const aroundTeams: Around = async (ctx, { action, inputs }, run) => {
  * Runs a change of the members of teams or of the tree of teams. Throws NOT_HELD unless the caller holds, on the services
  * of each team, all that somebody gains or loses there.
  */
-const changeTeams = async <Result>(ctx: Context, permission: Permission, run: () => Promise<Result>): Promise<Result> =>
-  (
-    await changeAccessOfMany(ctx, {
-      permission,
-      affected: async () => findDependents(await db(ctx), tenant(ctx)),
-      dryRun: false,
-      apply: run,
-    })
-  ).result;
+async function changeTeams<Result>(ctx: Context, permission: Permission, run: () => Promise<Result>): Promise<Result> {
+  const { result, accessChanges } = await changeAccessOfMany(ctx, {
+    permission,
+    affected: async () => findDependents(await db(ctx), tenant(ctx)),
+    dryRun: ctx.unit.dryRun,
+    apply: run,
+  });
+  await reportAccessChanges(ctx, () => accessChanges);
+  return result;
+}
 
 /**
  * Runs a mutation of services. One that sets an owner locks the organization before the services, as every change of access
@@ -49,16 +52,16 @@ export const aroundServices: Around = async (ctx, { inputs }, run) => {
 /** A service before and after a mutation. Null for a new one. */
 interface OwnedChange {
   before: { ownerId: string | null } | null;
-  after: { ownerId: string | null };
+  after: { id: string; ownerId: string | null };
 }
 
 /**
  * Throws NOT_HELD unless the caller holds, on each service whose owner changes, what the members of both teams gain or lose
- * on it. A new service has had no owner.
+ * on it. A new service has had no owner. Reports these gains and losses.
  */
 export async function requireOwners(ctx: Context, changes: readonly OwnedChange[]): Promise<void> {
   const moved = changes
-    .map(({ before, after }): OwnerChange => ({ before: before?.ownerId ?? null, after: after.ownerId }))
+    .map(({ before, after }) => ({ serviceId: after.id, before: before?.ownerId ?? null, after: after.ownerId }))
     .filter(({ before, after }) => before !== after);
   const distinct = new Map(moved.map((change) => [`${change.before} ${change.after}`, change]));
   if (distinct.size === 0) return;
@@ -72,5 +75,7 @@ export async function requireOwners(ctx: Context, changes: readonly OwnedChange[
   });
   const caller = { id, effective: effectiveGrantsOf(ctx.unit.actor) };
   const state = { ...roles, plan: planOf(ctx) };
-  await requireHeldOwners(caller, state, [...distinct.values()], ctx.dependencies.clock(), 'Changing this owner');
+  const now = ctx.dependencies.clock();
+  await requireHeldOwners(caller, state, [...distinct.values()], now, 'Changing this owner');
+  await reportAccessChanges(ctx, () => ownerAccessChanges(state, moved, now));
 }

@@ -64,5 +64,6 @@ export const Team = resource('Team', {
   },
   filter: { parentId: true, managerId: true, search: ['name'], createdAt: 'range', updatedAt: 'range' },
   order: ['name', 'createdAt', 'updatedAt'],
+  changesAccess: ['create', 'update', 'delete'],
   hooks: teamHooks,
 });

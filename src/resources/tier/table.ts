@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { integer, text, unique, uniqueIndex } from 'drizzle-orm/pg-core';
+import { integer, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { positionIndex } from '../../db/columns.ts';
 import { tenantTable } from '../organization/table.ts';
 
 export const tiers = tenantTable(
@@ -13,6 +14,6 @@ export const tiers = tenantTable(
   (t) => [
     uniqueIndex('tiers_name').on(t.organizationId, sql`lower(${t.name})`),
     uniqueIndex('tiers_alias').on(t.organizationId, t.alias),
-    unique('tiers_index').on(t.organizationId, t.index),
+    positionIndex('tiers_index', t),
   ],
 );

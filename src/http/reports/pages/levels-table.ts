@@ -30,10 +30,12 @@ interface Groups {
   readonly levels: readonly string[];
   readonly groups: readonly NamedGroup[];
   readonly hasBars?: boolean;
+  /** The heading of a row. Defaults to the name of the group. */
+  readonly headOf?: (group: NamedGroup) => ReactNode;
 }
 
 /** The number of services of each level, for each group. */
-export function levelsTable({ caption, of, levels, groups, hasBars = true }: Groups): ReactElement {
+export function levelsTable({ caption, of, levels, groups, hasBars = true, headOf = nameOf }: Groups): ReactElement {
   const bar: Column = {
     head: h('span', { className: 'hidden' }, 'Share of each level'),
     label: '',
@@ -53,12 +55,18 @@ export function levelsTable({ caption, of, levels, groups, hasBars = true }: Gro
     const parts = partsOf(group, levels);
     const bars = hasBars ? [stackedBar(parts, group.services)] : [];
     return {
-      head: group.name,
+      head: headOf(group),
       cells: [...bars, number(group.services), ...parts.map(({ value }) => figure(value))],
     };
   });
   return table({ caption, columns, rows, className: 'levels' });
 }
+
+const nameOf = ({ name }: NamedGroup): string => name;
+
+/** The colour and the name of the level at a position, from 0. */
+export const levelKey = (at: number, levels: readonly string[]): ReactElement =>
+  key(levels[at] ?? '', levelClass(at, levels.length));
 
 const key = (name: string, className: string): ReactElement => h(Fragment, null, swatch(className), name);
 

@@ -1,4 +1,5 @@
 import { h, type ReactElement, type ReactNode } from './element.ts';
+import { number } from './format.ts';
 
 export interface Section {
   readonly id: string;
@@ -30,3 +31,10 @@ export const tile = (label: string, value: ReactNode, note: ReactNode = null): R
 export const tiles = (...items: readonly ReactNode[]): ReactElement => h('dl', { className: 'tiles' }, ...items);
 
 export const empty = (text: ReactNode): ReactElement => h('p', { className: 'empty' }, text);
+
+/** A cell without a value. */
+export const NOTHING = h('span', { className: 'zero' }, '–');
+
+/** The last item of a list that is not complete. */
+export const more = (others: number): ReactNode =>
+  others > 0 ? h('li', { className: 'tag' }, `and ${number(others)} more`) : null;

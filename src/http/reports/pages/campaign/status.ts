@@ -1,7 +1,7 @@
-import type { CampaignReport } from '../../../resources/campaign/campaign-report.ts';
-import type { CampaignStatus } from '../../../resources/campaign/service.ts';
-import { Fragment, h, type ReactElement, type ReactNode } from './element.ts';
-import { date } from './format.ts';
+import type { CampaignReport } from '../../../../resources/campaign/campaign-report.ts';
+import type { CampaignStatus } from '../../../../resources/campaign/service.ts';
+import { Fragment, h, type ReactElement, type ReactNode } from '../element.ts';
+import { date } from '../format.ts';
 
 const TEXTS: Record<CampaignStatus, string> = {
   DRAFT: 'Draft',

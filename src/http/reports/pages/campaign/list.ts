@@ -1,13 +1,13 @@
-import type { Paged } from '../../../lib/paged.ts';
-import type { ListedCampaign } from '../../../resources/campaign/campaign-list.ts';
-import type { ReportPage } from '../report.ts';
-import { stackedBar } from './bar.ts';
-import { type Column, table } from './data-table.ts';
-import { Fragment, h, type ReactElement, type ReactNode } from './element.ts';
-import { count, number, percent } from './format.ts';
-import { paging } from './paging.ts';
-import { NONE } from './palette.ts';
-import { empty } from './parts.ts';
+import type { Paged } from '../../../../lib/paged.ts';
+import type { ListedCampaign } from '../../../../resources/campaign/campaign-list.ts';
+import type { ReportPage } from '../../report.ts';
+import { stackedBar } from '../bar.ts';
+import { type Column, table } from '../data-table.ts';
+import { Fragment, h, type ReactElement, type ReactNode } from '../element.ts';
+import { count, number, percent } from '../format.ts';
+import { paging } from '../paging.ts';
+import { NONE } from '../palette.ts';
+import { empty, NOTHING } from '../parts.ts';
 import { badge, day, distance } from './status.ts';
 
 export interface CampaignsPage {
@@ -32,7 +32,7 @@ const COLUMNS: readonly Column[] = [
 export const campaignsPage = (page: CampaignsPage): ReportPage => ({
   title: 'Campaigns',
   section: 'campaigns',
-  about: 'Campaigns that have not ended come first, by their target.',
+  about: 'Campaigns that have not ended come first, by their target. The numbers are at most an hour old.',
   body:
     page.campaigns.total === 0
       ? empty('There are no campaigns.')
@@ -52,8 +52,6 @@ const tableOf = ({ campaigns, now, links }: CampaignsPage): ReactElement =>
 
 const pagesOf = ({ campaigns, links }: CampaignsPage): ReactElement | null =>
   paging(campaigns, { of: 'campaign', href: links.page, id: 'campaigns' });
-
-const NOTHING = h('span', { className: 'zero' }, '–');
 
 const target = ({ targetAt, endedAt }: ListedCampaign, now: Date): ReactNode =>
   targetAt ? h(Fragment, null, day(targetAt), endedAt ? null : ` (${distance(targetAt, now)})`) : NOTHING;
