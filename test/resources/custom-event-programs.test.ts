@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, expect, test } from 'vitest';
 import type { EventEvaluator } from '../../src/lib/event-rules/evaluator.ts';
+import type { RunOptions } from '../../src/lib/thread/runner.ts';
 import { createIntegration } from '../integration/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { addMember, createApiToken, createOrganization, getRubric, mutate } from '../support/world.ts';
@@ -70,6 +71,33 @@ test('rules that another request changes meanwhile are checked in the transactio
   const changed = await update(check.id, { successCondition: '.passed' });
   expect(changed.check.settings).toEqual({ serviceSelector: '.other', successCondition: '.passed' });
   expect(used).toEqual([0, 1]);
+});
+
+test('a request that ends at its deadline leaves the queue of programs', async () => {
+  const slow = await startApi({ database: api, config: { requestTimeoutMs: 1_000 } });
+  const reasons: unknown[] = [];
+  const never = (signal?: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => {
+        reasons.push(signal.reason.code);
+        reject(signal.reason);
+      });
+    });
+  Object.assign(slow.app.dependencies, {
+    eventEvaluator: {
+      ...evaluator,
+      check: async (_owner: string, _rules: object, own?: RunOptions) => never(own?.signal),
+    },
+  });
+  const by = slow.as(admin.token);
+  const TEST = 'query ($settings: CheckRulesInput) { testCheck(settings: $settings, payload: {}) { errors } }';
+  const CREATE = 'mutation ($input: CreateCheckInput!) { createCheck(input: $input) { check { id } } }';
+  for (const answer of [
+    await by.query(TEST, { settings: RULES }),
+    await by.query(CREATE, { input: inputOf('Late') }),
+  ] as Json[])
+    expect([answer.status, answer.errors[0].extensions.code]).toEqual([503, 'UNAVAILABLE']);
+  expect(reasons).toEqual(['UNAVAILABLE', 'UNAVAILABLE']);
 });
 
 test('a credential that is revoked while a program runs changes nothing', async () => {

@@ -1,15 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { and, eq } from 'drizzle-orm';
 import { audit, type Context } from '../../context.ts';
 import type { Db } from '../../db/client.ts';
 import { addSecrets, removeSecrets } from '../../identity/secrets.ts';
 import { toPublicId } from '../../lib/ids.ts';
-import { hashSecret, hintOf, newSecret } from '../../lib/secret.ts';
 import { snapshotOf } from './service.ts';
 import { integrations } from './table.ts';
 
+/** The form of a hash. It is the hash of no known secret. */
+const newHash = (): string => randomBytes(32).toString('base64url');
+
 /**
- * Disables the integration with this secret, and replaces the secret by one that nobody knows. So enabling the integration
- * does not make the shown URL valid again. Returns false if no integration of the organization has the secret any more.
+ * Disables the integration with this secret, and replaces the hash of the secret. So enabling the integration does not make
+ * the shown URL valid again. The hint remains that of the shown secret. Returns false if no integration of the organization has the secret any more.
  */
 export async function revokeIntegrationSecret(
   db: Db,
@@ -24,13 +27,7 @@ export async function revokeIntegrationSecret(
     .where(and(own, eq(integrations.hash, hash)))
     .for('no key update');
   if (!before) return false;
-  const secret = newSecret('ambit_int_');
-  const changes = {
-    enabled: false,
-    hash: hashSecret(secret),
-    hint: hintOf(secret),
-    updatedAt: ctx.dependencies.clock(),
-  };
+  const changes = { enabled: false, hash: newHash(), updatedAt: ctx.dependencies.clock() };
   await db
     .update(integrations)
     .set(changes)

@@ -2,6 +2,7 @@ import type { Dependencies } from '../../context.ts';
 import { postgresError } from '../../db/constraints.ts';
 import { inTransaction } from '../../db/transaction.ts';
 import type { Work } from '../../db/work.ts';
+import { unavailable } from '../../lib/errors.ts';
 import type { ReceivedEvent, StoredEvent } from './events.ts';
 import type { KnownIntegration } from './find.ts';
 import { createQueueRoom } from './queue-room.ts';
@@ -78,8 +79,8 @@ async function run(
 
 const MAX_ATTEMPTS = 3;
 
-/** SQLSTATEs of a transaction that was rolled back because of another one. */
-const CONFLICTS = new Set(['40001', '40P01']);
+/** SQLSTATEs of a transaction that was rolled back because of another one. The last one: it waited too long for a lock. */
+const CONFLICTS = new Set(['40001', '40P01', '55P03']);
 
 /** Repeats the transaction after a conflict with another one, which the senders of the events have not caused. */
 async function storeAgain(
@@ -94,7 +95,8 @@ async function storeAgain(
     try {
       return await inTransaction(pool, binding, (db) => storeBatch(db, storing, integration, hash, events));
     } catch (error) {
-      if (attempt === MAX_ATTEMPTS || !CONFLICTS.has(postgresError(error)?.code ?? '')) throw error;
+      if (!CONFLICTS.has(postgresError(error)?.code ?? '')) throw error;
+      if (attempt === MAX_ATTEMPTS) throw unavailable();
     }
 }
 
