@@ -6,6 +6,7 @@ import { evaluateBatch } from '../../src/resources/evaluation/evaluate.ts';
 import { organizationUuid, uuidOf } from '../enforcement/support.ts';
 import { type Json, startApi } from '../support/api.ts';
 import { enqueue, runJobs, skipRetryDelays } from '../support/jobs.ts';
+import { until } from '../support/until.ts';
 import {
   addMember,
   createApiToken,
@@ -15,6 +16,7 @@ import {
   getRubric,
   mutate,
   queryData,
+  waitingForLocks,
 } from '../support/world.ts';
 
 const HOUR = 3_600_000;
@@ -194,6 +196,39 @@ describe('time', () => {
     await root.unsafe('drop trigger wait on service_levels');
     await passTime(60_000);
     expect(await levelOf(service.id)).toBe('Bronze');
+  });
+
+  test('a service that gets a dependency while that gets an alias is evaluated with the alias', async () => {
+    const { owner, check, service, levelOf } = await createWorld('renamed');
+    const named = { name: 'Named', predicates: [{ key: 'DEPENDENCY', operator: 'EQUALS', value: 'payments' }] };
+    const { filter } = await mutate(owner, 'createFilter', named, 'filter { id }');
+    await check('Silver', { tagDefined: { key: 'a' } }, { filterId: filter.id });
+    const [shop, billing] = [await service('Shop'), await service('Billing')];
+    await runJobs(api);
+    // Otherwise the service would be evaluated again because it is new.
+    await passTime(HOUR);
+    // The change of the aliases waits before its commit.
+    await root.unsafe(`create function wait_for() returns trigger language plpgsql as
+      $$ begin if new.target_id = '${billing}' then perform pg_advisory_xact_lock(43); end if; return new; end $$`);
+    await root.unsafe('create trigger wait before insert on audit_events for each row execute function wait_for()');
+    const update = (id: string, changes: object) =>
+      mutate(owner, 'updateService', { service: { id }, ...changes }, 'service { id }');
+    let dependent: Promise<Json> | undefined;
+    const changed = await duringChange(
+      api,
+      (sql) => sql`select pg_advisory_xact_lock(43)`,
+      () => update(billing, { addAliases: ['payments'] }),
+      async () => {
+        dependent = update(shop, { addDependencies: [{ id: billing }] });
+        let settled = false;
+        void dependent.finally(() => (settled = true));
+        await until(async () => settled || (await waitingForLocks(api)) > 1);
+      },
+    );
+    await root.unsafe('drop trigger wait on audit_events');
+    expect([changed.errors, (await dependent)?.errors]).toEqual([[], []]);
+    await runJobs(api);
+    expect(await levelOf(shop)).toBe('Bronze');
   });
 
   test('a failure in one organization does not stop the evaluation in others', async () => {

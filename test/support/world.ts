@@ -252,12 +252,15 @@ export async function lockOrganization(sql: Sql | TransactionSql, slug: string):
 }
 
 /** Whether a statement waits for a lock, on any node. */
-export async function waitsForLock({ nodes }: Api): Promise<boolean> {
+export const waitsForLock = async (api: Api): Promise<boolean> => (await waitingForLocks(api)) > 0;
+
+/** The number of statements that wait for a lock, on all nodes. */
+export async function waitingForLocks({ nodes }: Api): Promise<number> {
   const waiting = await Promise.all(
     nodes.map(
       (node) => node`
       select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
     ),
   );
-  return waiting.some(({ length }) => length > 0);
+  return waiting.reduce((sum, { length }) => sum + length, 0);
 }

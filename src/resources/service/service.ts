@@ -7,7 +7,7 @@ import { evaluateServices } from '../evaluation/evaluate.ts';
 import { deleteResultsOf } from '../evaluation/service-deletion.ts';
 import { type PreparedProperties, writePrepared } from '../service-property/write.ts';
 import { aroundServices, requireOwners } from '../team/access.ts';
-import { dependenciesOf, othersIn } from './neighbours.ts';
+import { dependenciesOf, lockDependencies, othersIn } from './neighbours.ts';
 import type { services } from './table.ts';
 
 export type ServiceRow = typeof services.$inferSelect;
@@ -33,14 +33,21 @@ export const serviceHooks: Hooks<ServiceRow> = {
   sendAfterDelete: (ctx, { id }) => deleteResultsOf(ctx, id),
 };
 
+/** Whether an existing service gets or loses a name or an alias. */
+const isRenamed = ({ before, after, items }: Change<ServiceRow>): boolean =>
+  before !== null && (before.name !== after.name || items.some(({ part }) => part.name === 'aliases'));
+
 /** Filters can compare the names and aliases of the services that a service needs, and of those that need it. */
-const concernsNeighbours = ({ before, after, items }: Change<ServiceRow>): boolean =>
-  (before !== null && before.name !== after.name) ||
-  items.some(({ part }) => part.name === 'dependencies' || (before !== null && part.name === 'aliases'));
+const concernsNeighbours = (change: Change<ServiceRow>): boolean =>
+  isRenamed(change) || change.items.some(({ part }) => part.name === 'dependencies');
 
 async function evaluateNeighbours(ctx: Context, changes: readonly Change<ServiceRow>[]): Promise<void> {
   if (changes.length === 0) return;
   const ids = changes.map(({ after }) => after.id);
+  await lockDependencies(
+    ctx,
+    changes.filter(isRenamed).map(({ after }) => after.id),
+  );
   const removed = changes.flatMap(({ items }) =>
     items.flatMap(({ part, remove }) => (part.name === 'dependencies' ? remove : [])),
   );
