@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { EventEvaluator } from '../../src/lib/event-rules/evaluator.ts';
+import { createEventEvaluator, type EventEvaluator } from '../../src/lib/event-rules/evaluator.ts';
 import { evaluateEvents } from '../../src/resources/integration/event-checks.ts';
 
 const RULES = { serviceSelector: '.', successCondition: 'true', resultMessage: null };
@@ -49,4 +49,15 @@ test('an event that exceeds the budget alone has an error for each further check
 test('programs that take too long end with an error, and do not block the events behind', async () => {
   const evaluated = await evaluate(10_000, 1_500);
   expect(summaryOf(evaluated)).toEqual([['a', ['one', 'two'], 1]]);
+});
+
+test('a job that is stopped leaves the queue of programs', async () => {
+  const evaluator = createEventEvaluator();
+  const running = evaluator.evaluate('other', { ...RULES, serviceSelector: 'range(infinite)' }, ['{}']);
+  const job = new AbortController();
+  const queued = evaluateEvents(evaluator, 'org', events, checks, job.signal);
+  job.abort(new Error('the job was stopped'));
+  await expect(Promise.race([queued, running])).rejects.toThrow('the job was stopped');
+  await running;
+  await evaluator.stop();
 });

@@ -95,7 +95,8 @@ export async function evaluateEvents(
       continue;
     }
     const payloads = own.map((at) => events[at]?.payload ?? 'null');
-    const outcomes = await evaluator.evaluate(organizationId, check.rules, payloads, { maxWait: MAX_WAIT, onCpu });
+    const options = { maxWait: MAX_WAIT, signal, onCpu };
+    const outcomes = await evaluator.evaluate(organizationId, check.rules, payloads, options);
     for (const [position, at] of own.entries())
       characters += add(evaluated[at] as EvaluatedEvent, check, outcomes[position] as PayloadOutcome);
   }
