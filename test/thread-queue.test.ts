@@ -46,11 +46,18 @@ test('a full queue drops the last entry of the owner who has the most, and never
   const { queue, rest } = start();
   for (const entry of ['a1', 'a2', 'a3', 'b1', 'b2', 'b3']) expect(queue.add(entry.slice(0, 1), entry)).toBeNull();
   expect(queue.add('a', 'a4')).toBe('a4');
-  expect(queue.add('c', 'c1')).toBe('a3');
-  expect(queue.add('c', 'c2')).toBe('b3');
+  expect(queue.add('c', 'c1')).toBe('b3');
+  expect(queue.add('c', 'c2')).toBe('a3');
   expect(queue.add('c', 'c3')).toBe('c3');
   expect(queue.size()).toBe(6);
   expect(rest().toSorted()).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
+});
+
+test('a full queue in which all owners have one entry refuses another owner, and serves those who wait', () => {
+  const { queue, rest } = start({ ofOwner: 2, all: 2 });
+  for (const owner of ['a', 'b']) queue.add(owner, owner);
+  for (const owner of ['c', 'd']) expect(queue.add(owner, owner)).toBe(owner);
+  expect(rest()).toEqual(['a', 'b']);
 });
 
 test('a removed entry is not served, and its place is free', () => {

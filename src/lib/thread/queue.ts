@@ -44,12 +44,12 @@ export function createFairQueue<Entry>({ ofOwner, all }: QueueLimits, now: () =>
     return used ? used.milliseconds * 2 ** ((used.at - now()) / HALF_LIFE) : 0;
   }
 
-  /** The owner for whom the number is the smallest. The first one of several. */
-  function smallest(numberOf: (owner: string) => number): string | null {
+  /** The owner who has used the least time. The first one of several. */
+  function leastUsed(): string | null {
     let [best, least]: [string | null, number] = [null, Number.POSITIVE_INFINITY];
     for (const owner of waiting.keys()) {
-      const number = numberOf(owner);
-      if (number < least) [best, least] = [owner, number];
+      const used = usedBy(owner);
+      if (used < least) [best, least] = [owner, used];
     }
     return best;
   }
@@ -62,10 +62,14 @@ export function createFairQueue<Entry>({ ofOwner, all }: QueueLimits, now: () =>
     return others.length < own.length;
   }
 
-  /** The last entry of the owner with the most entries, so that a few owners cannot fill the queue. */
+  /**
+   * The last entry of the owner with the most entries, so that a few owners cannot fill the queue. Of several, it is the one who
+   * began to wait last: otherwise many owners with one entry each would displace those who come next.
+   */
   function drop(): Entry {
-    const owner = smallest((one) => -(waiting.get(one)?.length ?? 0)) as string;
-    const entry = waiting.get(owner)?.at(-1) as Entry;
+    const most = Math.max(...waiting.values().map(({ length }) => length));
+    const [owner, own] = [...waiting].findLast(([, { length }]) => length === most) as [string, Entry[]];
+    const entry = own.at(-1) as Entry;
     remove(owner, entry);
     return entry;
   }
@@ -80,7 +84,7 @@ export function createFairQueue<Entry>({ ofOwner, all }: QueueLimits, now: () =>
       return size() > all ? drop() : null;
     },
     next() {
-      const owner = smallest(usedBy);
+      const owner = leastUsed();
       if (owner === null) return null;
       const entry = waiting.get(owner)?.[0] as Entry;
       remove(owner, entry);
