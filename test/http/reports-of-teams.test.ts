@@ -266,20 +266,28 @@ describe('the file of a campaign with many results', async () => {
     );
     expect((await openReport(impatient, '/reports/organization', cookie)).status).toBe(200);
   });
-});
 
-test('the checks of a campaign have pages', async () => {
-  const copy = sqlOfCopies(60);
-  await api.root.unsafe(copy, [organizationUuid(globex)]);
-  const [row] = await api.root`select id from campaigns where organization_id = ${organizationUuid(globex)}`;
-  const path = `campaigns/${toPublicId('cmp', row?.['id'])}`;
-  const first = await main(`${path}?failing=2`, globex.owner);
-  expect(first).toContain('1 to 50 of 64 checks');
-  expect(first).toContain(`href="/reports/${path}?checks=2&amp;failing=2#checks" rel="next"`);
-  const second = await main(`${path}?checks=2`, globex.owner);
-  expect(second).toContain('51 to 64 of 64 checks');
-  expect(second.match(/>More \d+<\/th>/g)).toHaveLength(14);
-  expect(await main(`${path}?checks=3`, globex.owner)).toContain('No more checks.');
+  test('has checks that the report shows in pages', async () => {
+    const copy = sqlOfCopies(60);
+    await api.root.unsafe(copy, [organizationUuid(globex)]);
+    const [row] = await api.root`select id from campaigns where organization_id = ${organizationUuid(globex)}`;
+    const path = `campaigns/${toPublicId('cmp', row?.['id'])}`;
+    const first = await main(`${path}?failing=2`, globex.owner);
+    expect(first).toContain('1 to 50 of 64 checks');
+    expect(first).toContain(`href="/reports/${path}?checks=2&amp;failing=2#checks" rel="next"`);
+    const second = await main(`${path}?checks=2`, globex.owner);
+    expect(second).toContain('51 to 64 of 64 checks');
+    expect(second.match(/>More \d+<\/th>/g)).toHaveLength(14);
+    expect(await main(`${path}?checks=3`, globex.owner)).toContain('No more checks.');
+  });
+
+  test('ends incomplete if the campaign is deleted meanwhile', async () => {
+    const [row] = await api.root`select id from campaigns where organization_id = ${organizationUuid(globex)}`;
+    const input = { id: toPublicId('cmp', row?.['id']) };
+    await readAfter(await cookieOf(globex.owner), api, async () =>
+      expect(await mutate(globex.owner, 'deleteCampaign', input)).toEqual({ errors: [] }),
+    );
+  });
 });
 
 /** Copies a check of the campaign, by SQL. */
