@@ -78,6 +78,19 @@ describe('the order of the events of an integration', () => {
     expect(await versionOf(service)).toBe('fourth');
   });
 
+  test('ends with the time of a wrong clock, so that later events are not in the future', async () => {
+    const node = await startApi({ database: api });
+    node.advance(7_200_000);
+    const { id, url, send } = await createIntegration(api, owner);
+    expect((await sendEvent(node, url, ['wrong'])).status).toBe(202);
+    for (const clock of ['right', 'later']) expect((await send([clock])).status).toBe(202);
+    const [first, ...others] = await eventsOf(owner, id);
+    expect([first, ...others].map(({ payload }) => JSON.parse(payload)[0])).toEqual(['wrong', 'later', 'right']);
+    const hourBefore = Date.parse(first.receivedAt) - 3_600_000;
+    expect(others.map(({ receivedAt }) => Date.parse(receivedAt) < hourBefore)).toEqual([true, true]);
+    await runJobs(api);
+  });
+
   test('is that of arrival in one transaction', async () => {
     const { id, send } = await createIntegration(api, owner);
     await Promise.all(Array.from({ length: 30 }, (_, at) => send(String(at))));

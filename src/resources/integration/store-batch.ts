@@ -64,11 +64,18 @@ async function setLastEvent(db: Db, organizationId: string, id: string, lastEven
 }
 
 /**
+ * Milliseconds by which the last event can be in the future. A later one has its time from a wrong clock. Without this limit, all
+ * further events would have times in the future, and so would the deploys that they report.
+ */
+const MAX_AHEAD = 3_600_000;
+
+/**
  * Gives each event a time and an ID after those of all events that the integration has stored before, so that the order by ID
  * is the order of storing. The clocks of several nodes differ, and a clock can be set back.
  */
 function inOrder(received: readonly ReceivedEvent[], last: Date | null): NewEvent[] {
-  let at = last ? last.getTime() + 1 : 0;
+  const earliest = Math.min(...received.map(({ receivedAt }) => receivedAt.getTime()));
+  let at = last && last.getTime() <= earliest + MAX_AHEAD ? last.getTime() + 1 : 0;
   const timed = received.map((event) => {
     at = Math.max(at, event.receivedAt.getTime());
     return { event, createdAt: new Date(at) };
