@@ -16,8 +16,8 @@ export interface MovedService {
 }
 
 /**
- * What each principal gains on the services that its teams get, and what it loses on those that they give away. The state has
- * the principals whose roles depend on their teams.
+ * The changes of access that follow from changes of owners: what each principal gains and loses on the services that its teams
+ * receive, and on those that they no longer own. The state has the principals whose roles depend on their teams.
  */
 export async function ownerAccessChanges(
   state: AccessState,
@@ -49,7 +49,7 @@ function movesOf(moved: readonly MovedService[], teams: ReadonlySet<string>): [g
   return [between(false), between(true)];
 }
 
-/** What the principal gains on a service that its teams get. A denial with the condition is lost permissions. */
+/** What the principal gains and loses on a service that its teams receive. It loses what a denial with the condition denies. */
 function byOwnership(state: AccessState, principalId: string, now: Date): Difference {
   const own = unrestrictedOrNull(grantsAtMoment(state, principalId, { time: now, ignorePlan: false }));
   const on = (scope: Target) => allowedIn(own, scope);
