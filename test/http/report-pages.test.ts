@@ -152,6 +152,13 @@ test('the report on a team shows its services with their levels and what they ne
     expect(html).toContain(text);
   expect(html).not.toMatch(/id="(trend|teams|scorecards|next)"|data-label="Team"/);
   expect(ofScorecard()).toContain('data-label="Team"');
+  for (const [id, text] of [
+    ['t1', 'of the team'],
+    [null, 'without an owner'],
+  ] as const)
+    expect(maturity(MATURITY, { scope: { team: { id, name: 'No team' }, scorecard: null } })).toContain(
+      `The levels of 40 services ${text} in the rubric.`,
+    );
 });
 
 test('page 1,000 of a longer list says that the other pages are not shown', () => {
