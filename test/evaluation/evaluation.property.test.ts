@@ -260,7 +260,7 @@ test('after random changes, the stored results and levels are those of the naive
   );
   expect(seen.statuses).toEqual(new Set(['PASSED', 'FAILED', 'PENDING']));
   expect(seen.levels.size).toBeGreaterThan(2);
-  expect(seen.missing.size).toBeGreaterThan(2);
+  expect(seen.missing.size).toBeGreaterThan(1);
 });
 
 /** A full evaluation after the incremental ones finds no difference, so it writes nothing. */

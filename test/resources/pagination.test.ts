@@ -131,6 +131,17 @@ async function omittedBy({ field, around }: List, { name, type }: GraphQLInputFi
   return { field: name, value: of ? { id } : id, count, isOmitted: true };
 }
 
+const isInScorecard = ({ name }: GraphQLInputField): boolean => name === 'scorecardLevel';
+
+/** The level that most services have in a scorecard. The pages are short, because each service can be in many scorecards. */
+async function levelInScorecard({ field, around }: List): Promise<Filter> {
+  const list = `${field.name}(first: 100) { nodes { scorecards { scorecard { id } level { id } } } }`;
+  const data = await queryData(owner, `{ ${around.replace('$', list)} }`);
+  const levels: Json[] = (data['parent'] ?? data)[field.name].nodes.flatMap(({ scorecards }: Json) => scorecards);
+  const { value, count } = mostCommon(levels.map((one) => JSON.stringify(one)));
+  return { field: 'scorecardLevel', value: JSON.parse(value), count };
+}
+
 /** The most frequent value for each field of the list's filter. */
 async function filtersOf(of: List): Promise<Filter[]> {
   const { name, field, around } = of;
@@ -139,7 +150,10 @@ async function filtersOf(of: List): Promise<Filter[]> {
   const item = connectionsOf(schema).find((each) => each.name === name)?.node.name ?? '';
   const inputs = Object.values(type.getFields()).filter((each) => !WITHOUT[name]?.includes(each.name));
   const omitted = await Promise.all(inputs.filter(selectsOmitted).map((each) => omittedBy(of, each)));
-  const shown = inputs.filter((each) => !selectsOmitted(each)).map((each) => ({ each, ...filteredBy(item, each) }));
+  const inScorecard = await Promise.all(inputs.filter(isInScorecard).map(() => levelInScorecard(of)));
+  const shown = inputs
+    .filter((each) => !selectsOmitted(each) && !isInScorecard(each))
+    .map((each) => ({ each, ...filteredBy(item, each) }));
   const selected = new Set(shown.map(({ selection }) => selection));
   const list = `${field.name}(first: 500) { nodes { id ${[...selected].join(' ')} } }`;
   const data = await queryData(owner, `{ ${around.replace('$', list)} }`);
@@ -158,7 +172,7 @@ async function filtersOf(of: List): Promise<Filter[]> {
     const [bound = ''] = Object.keys(input.getFields());
     return { field: each.name, value: { [bound]: values.toSorted()[0] }, count: values.length };
   });
-  return [...found, ...omitted];
+  return [...found, ...inScorecard, ...omitted];
 }
 
 interface FilteredBy {

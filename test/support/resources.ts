@@ -449,8 +449,9 @@ export const RESOURCES: Record<string, Resource> = {
       await insert('service_links', (at) => ({ service_id: ids[at], name: `Link ${at}`, url: 'https://acme.test/' }));
       await insert('service_dependencies', (at) => ({ service_id: ids[0], depends_on_id: ids[at] }));
       const scorecards = await of('Scorecard');
+      const shared = (at: number): number => (at % 2 ? 0 : at);
       await insert('scorecard_levels', (at) => ({
-        ...{ service_id: ids[at], scorecard_id: scorecards[at], level_id: levels[at] },
+        ...{ service_id: ids[at], scorecard_id: scorecards[shared(at)], level_id: levels[shared(at)] },
       }));
       const others = ids.slice(1);
       if (others.length > 0)

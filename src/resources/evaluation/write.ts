@@ -33,31 +33,34 @@ const column = <Row>(rows: readonly Row[], value: (row: Row) => string | null): 
 const pairsOf = <Row>(rows: readonly Row[], one: (row: Row) => string, other: (row: Row) => string): SQL =>
   sql`unnest(${column(rows, one)}::uuid[], ${column(rows, other)}::uuid[]) as pair(one, other)`;
 
-async function end({ db, organizationId, now }: Scope, ended: readonly Pair[]): Promise<void> {
-  const pairs = pairsOf(
-    ended,
-    ({ serviceId }) => serviceId,
-    ({ checkId }) => checkId,
+/**
+ * The results of these pairs. Without statistics, as after an import, PostgreSQL would join the pairs one by one with all results of
+ * the organization. IS TRUE prevents a join: the pairs are in a hash table, and only results of these services are read.
+ */
+function areOf(organizationId: string, pairs: readonly Pair[]): SQL {
+  const { serviceId, checkId } = checkResults;
+  const given = pairsOf(
+    pairs,
+    (pair) => pair.serviceId,
+    (pair) => pair.checkId,
   );
-  await sendStatement(
-    db,
-    sql`update ${checkResults} set replaced_at = ${now.toISOString()}::timestamptz from ${pairs}
-      where ${checkResults.organizationId} = ${organizationId} and ${checkResults.serviceId} = pair.one
-      and ${checkResults.checkId} = pair.other and ${checkResults.replacedAt} is null`,
-  );
+  const serviceIds = arrayParam([...new Set(pairs.map((pair) => pair.serviceId))]);
+  return sql`${checkResults.organizationId} = ${organizationId} and ${serviceId} = any(${serviceIds})
+    and ((${serviceId}, ${checkId}) in (select one, other from ${given})) is true`;
 }
+
+const end = ({ db, organizationId, now }: Scope, ended: readonly Pair[]): Promise<void> =>
+  sendStatement(
+    db,
+    sql`update ${checkResults} set replaced_at = ${now.toISOString()}::timestamptz
+      where ${areOf(organizationId, ended)} and ${checkResults.replacedAt} is null`,
+  );
 
 /** Makes the last report of each pair the latest result again. It has not expired. */
 async function resume({ db, organizationId, now }: Scope, resumed: readonly Pair[]): Promise<void> {
-  const pairs = pairsOf(
-    resumed,
-    ({ serviceId }) => serviceId,
-    ({ checkId }) => checkId,
-  );
   const { id, serviceId, checkId, createdAt, reportedById, expiresAt } = checkResults;
-  const reports = sql`select distinct on (${serviceId}, ${checkId}) ${id} from ${checkResults} join ${pairs}
-    on ${serviceId} = pair.one and ${checkId} = pair.other
-    where ${checkResults.organizationId} = ${organizationId} and ${reportedById} is not null
+  const reports = sql`select distinct on (${serviceId}, ${checkId}) ${id} from ${checkResults}
+    where ${areOf(organizationId, resumed)} and ${reportedById} is not null
     order by ${serviceId}, ${checkId}, ${createdAt} desc, ${id} desc`;
   const ids = (await queryRows<{ id: string }>(db, reports)).map((row) => row.id);
   const own = sql`${checkResults.organizationId} = ${organizationId} and ${id} = any(${arrayParam(ids)})`;
@@ -78,7 +81,8 @@ const updateServices = ({ db, organizationId }: Scope, changed: Differences['ser
       from unnest(${column(changed, ({ id }) => id)}::uuid[], ${column(changed, ({ levelId }) => levelId)}::uuid[],
         ${column(changed, ({ nextEvaluationAt: at }) => (at === null ? null : new Date(at).toISOString()))}::timestamptz[])
         as changed(id, level_id, next)
-      where ${services.organizationId} = ${organizationId} and ${services.id} = changed.id`,
+      where ${services.organizationId} = ${organizationId} and ${services.id} = changed.id
+      and ${services.id} = any(${column(changed, ({ id }) => id)}::uuid[])`,
   );
 
 async function removeLevels(
@@ -96,6 +100,7 @@ async function removeLevels(
   await sendStatement(
     db,
     sql`delete from ${table} using ${pairs} where ${table.organizationId} = ${organizationId}
-      and ${table.serviceId} = pair.one and ${section} = pair.other`,
+      and ${table.serviceId} = pair.one and ${section} = pair.other
+      and ${table.serviceId} = any(${column(removed, ({ serviceId }) => serviceId)}::uuid[])`,
   );
 }
