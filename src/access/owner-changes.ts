@@ -25,24 +25,24 @@ export async function ownerAccessChanges(
   now: Date,
 ): Promise<AccessDelta[]> {
   const changes: AccessDelta[] = [];
-  const byTeams = new Map<ReadonlySet<string>, [gets: string[], gives: string[]]>();
+  const byTeams = new Map<ReadonlySet<string>, [received: string[], released: string[]]>();
   const byRole = new Map<string, Difference>();
   await forEachInSlices([...state.principalRoles].sort(byId), ([principalId, held]) => {
-    const [gets, gives] = getOrAdd(byTeams, held.teams, () => movesOf(moved, held.teams));
-    if (gets.length + gives.length === 0) return;
+    const [received, released] = getOrAdd(byTeams, held.teams, () => movesOf(moved, held.teams));
+    if (received.length + released.length === 0) return;
     // Principals with the same role differ only in what their teams own.
     const { gained, lost } = getOrAdd(byRole, pairKeyOf(held, held, [now]), () => byOwnership(state, principalId, now));
     if (gained.length + lost.length === 0) return;
     const change = { principalId, projectId: null, teamIds: null };
-    if (gets.length > 0) changes.push({ ...change, serviceIds: gets, gained, lost });
-    if (gives.length > 0) changes.push({ ...change, serviceIds: gives, gained: lost, lost: gained });
+    if (received.length > 0) changes.push({ ...change, serviceIds: received, gained, lost });
+    if (released.length > 0) changes.push({ ...change, serviceIds: released, gained: lost, lost: gained });
   });
   return changes;
 }
 
 const byId = ([one]: [string, unknown], [other]: [string, unknown]): number => (one < other ? -1 : 1);
 
-function movesOf(moved: readonly MovedService[], teams: ReadonlySet<string>): [gets: string[], gives: string[]] {
+function movesOf(moved: readonly MovedService[], teams: ReadonlySet<string>): [received: string[], released: string[]] {
   const has = (team: string | null): boolean => team !== null && teams.has(team);
   const between = (owned: boolean): string[] =>
     moved.flatMap(({ serviceId, before, after }) => (has(before) === owned && has(after) !== owned ? [serviceId] : []));
