@@ -190,8 +190,8 @@ export async function revalidate(ctx: Context): Promise<boolean> {
 }
 
 /**
- * The same for work that takes long, before the first query of a mutation. Its transaction checks the actor again, so that a
- * change during the work makes COMMIT roll back.
+ * The same before work that takes long and precedes the first query of a mutation. The transaction of the mutation checks the
+ * actor again, so that a change during the work makes COMMIT roll back.
  */
 export async function revalidateBeforeMutation(ctx: Context): Promise<boolean> {
   const { revalidation, transaction } = ctx.unit;
@@ -295,17 +295,24 @@ export async function endTransaction(ctx: Context, how: 'commit' | 'rollback'): 
   if (open) await (await open)[how]();
 }
 
+/** Runs the function and commits the transaction that it has opened. Rolls it back if the function throws. */
+export async function runAndCommit<T>(ctx: Context, run: () => Promise<T>): Promise<T> {
+  try {
+    const result = await run();
+    await endTransaction(ctx, 'commit');
+    return result;
+  } finally {
+    await endTransaction(ctx, 'rollback').catch(() => undefined);
+  }
+}
+
 /**
- * Reads with a transaction that ends before the function returns, so that none is open during work that takes long. The
+ * Reads in a transaction that ends before the function returns, so that none is open during work that takes long. The
  * transaction of the request is not affected, because other fields may be using it.
  */
-export async function readApart<T>(ctx: Context, read: (own: Context) => Promise<T>): Promise<T> {
+export async function readInOwnTransaction<T>(ctx: Context, read: (own: Context) => Promise<T>): Promise<T> {
   const own: Context = { ...ctx, unit: { ...ctx.unit, mode: 'read only', transaction: null, loaders: new Map() } };
-  try {
-    return await read(own);
-  } finally {
-    await endTransaction(own, 'commit');
-  }
+  return await runAndCommit(own, () => read(own));
 }
 
 /** Replaces the actor of the request, after a sign-in or when the grants were read again. */

@@ -292,7 +292,7 @@ describe('a program without an end', () => {
     expect(finished.indexOf('b')).toBeLessThan(3);
   });
 
-  test('delays an organization that has used no time by one task, however many others have them', async () => {
+  test('delays an organization that has used no time by at most one task of the others', async () => {
     const own = start({ cpuMs: 200 });
     const loop = rules({ serviceSelector: 'last(repeat(1))' });
     const slow = ['a', 'b', 'c'];

@@ -138,7 +138,7 @@ describe('a task that exceeds a limit', () => {
 });
 
 describe('the queue', () => {
-  test('serves organizations that have used no time before the further tasks of another one', async () => {
+  test('serves organizations that have used no time before further tasks of one that has', async () => {
     const finished: string[] = [];
     const own = start();
     const run = async (owner: string, at: number): Promise<void> => {

@@ -13,7 +13,7 @@ function start(limits = { ofOwner: 3, all: 6 }) {
   return { clock, queue, rest };
 }
 
-test('an owner who has used no time is served before all who have, and these in the order of their use', () => {
+test('owners are served in ascending order of the time that they have used', () => {
   const { queue, rest } = start({ ofOwner: 3, all: 100 });
   for (const [at, owner] of ['a', 'b', 'c', 'd', 'e'].entries()) {
     queue.charge(owner, 2_000 - at);
@@ -42,7 +42,7 @@ test('used time counts half after a minute', () => {
   expect(queue.next()?.owner).toBe('a');
 });
 
-test('a full queue drops the last entry of the owner who has the most, and never that of one with fewer', () => {
+test('a full queue drops the last entry of the owner who has the most entries', () => {
   const { queue, rest } = start();
   for (const entry of ['a1', 'a2', 'a3', 'b1', 'b2', 'b3']) expect(queue.add(entry.slice(0, 1), entry)).toBeNull();
   expect(queue.add('a', 'a4')).toBe('a4');
@@ -60,7 +60,7 @@ test('a full queue in which all owners have one entry refuses another owner, and
   expect(rest()).toEqual(['a', 'b']);
 });
 
-test('a removed entry is not served, and its place is free', () => {
+test('a removed entry is not served, and does not count for the limit', () => {
   const { queue, rest } = start({ ofOwner: 1, all: 1 });
   queue.add('a', 'a1');
   expect([queue.remove('a', 'a1'), queue.remove('a', 'a1'), queue.remove('b', 'a1')]).toEqual([true, false, false]);

@@ -16,8 +16,8 @@ export interface MovedService {
 }
 
 /**
- * What each principal gains on the services that its teams get, and what it loses on those that they give away. The state has
- * the principals whose roles depend on their teams.
+ * The changes of access that follow from changes of owners: what each principal gains and loses on the services that its teams
+ * receive, and on those that they no longer own. The state has the principals whose roles depend on their teams.
  */
 export async function ownerAccessChanges(
   state: AccessState,
@@ -25,31 +25,31 @@ export async function ownerAccessChanges(
   now: Date,
 ): Promise<AccessDelta[]> {
   const changes: AccessDelta[] = [];
-  const byTeams = new Map<ReadonlySet<string>, [gets: string[], gives: string[]]>();
+  const byTeams = new Map<ReadonlySet<string>, [received: string[], released: string[]]>();
   const byRole = new Map<string, Difference>();
   await forEachInSlices([...state.principalRoles].sort(byId), ([principalId, held]) => {
-    const [gets, gives] = getOrAdd(byTeams, held.teams, () => movesOf(moved, held.teams));
-    if (gets.length + gives.length === 0) return;
+    const [received, released] = getOrAdd(byTeams, held.teams, () => movesOf(moved, held.teams));
+    if (received.length + released.length === 0) return;
     // Principals with the same role differ only in what their teams own.
     const { gained, lost } = getOrAdd(byRole, pairKeyOf(held, held, [now]), () => byOwnership(state, principalId, now));
     if (gained.length + lost.length === 0) return;
     const change = { principalId, projectId: null, teamIds: null };
-    if (gets.length > 0) changes.push({ ...change, serviceIds: gets, gained, lost });
-    if (gives.length > 0) changes.push({ ...change, serviceIds: gives, gained: lost, lost: gained });
+    if (received.length > 0) changes.push({ ...change, serviceIds: received, gained, lost });
+    if (released.length > 0) changes.push({ ...change, serviceIds: released, gained: lost, lost: gained });
   });
   return changes;
 }
 
 const byId = ([one]: [string, unknown], [other]: [string, unknown]): number => (one < other ? -1 : 1);
 
-function movesOf(moved: readonly MovedService[], teams: ReadonlySet<string>): [gets: string[], gives: string[]] {
+function movesOf(moved: readonly MovedService[], teams: ReadonlySet<string>): [received: string[], released: string[]] {
   const has = (team: string | null): boolean => team !== null && teams.has(team);
   const between = (owned: boolean): string[] =>
     moved.flatMap(({ serviceId, before, after }) => (has(before) === owned && has(after) !== owned ? [serviceId] : []));
   return [between(false), between(true)];
 }
 
-/** What the principal gains on a service that its teams get. A denial with the condition is lost permissions. */
+/** What the principal gains and loses on a service that its teams receive. It loses what a denial with the condition denies. */
 function byOwnership(state: AccessState, principalId: string, now: Date): Difference {
   const own = unrestrictedOrNull(grantsAtMoment(state, principalId, { time: now, ignorePlan: false }));
   const on = (scope: Target) => allowedIn(own, scope);

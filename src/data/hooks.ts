@@ -68,8 +68,8 @@ export interface Hooks<Row> {
    */
   readonly lockForDelete?: (ctx: Context) => Promise<void>;
   /**
-   * Sends statements of a deletion without waiting, so that they share a round trip with the one that locks the row. It can run
-   * before that one, so they lock what they need. `beforeDelete` gets the result.
+   * Sends statements of a deletion that share a round trip with the statement that locks the row. They can run before it, so
+   * they take the locks that they need. `beforeDelete` gets the result.
    */
   readonly sendWithLock?: (ctx: Context, id: string) => Promise<unknown>;
   /** Throws if the row must not be deleted. The row is locked, and no references to it exist. */

@@ -35,8 +35,8 @@ export function rowsOf<Table extends TenantTable>(table: Table, prefix: IdPrefix
   const find = loaderById(reader, table);
 
   /**
-   * Reads the row and locks it until the transaction ends. For an update, the weaker lock is enough. It allows other requests to
-   * add references to the row, which could otherwise wait for each other.
+   * Reads the row and locks it until the transaction ends. `no key update` is sufficient for an update, and does not block
+   * inserts that refer to the row. With `update` they would wait, and two requests could wait for each other.
    */
   async function lock(ctx: Context, id: string, strength: LockStrength = 'update'): Promise<RowOf<Table>> {
     const rows = await (await db(ctx))

@@ -138,7 +138,7 @@ export function textOf(part: SQL, placeholder: (value: unknown) => string): stri
   return part.toQuery({ casing: CASING, escapeName, escapeParam, escapeString, prepareTyping }).sql;
 }
 
-/** The properties of a `Db` that hold its client, and whether that is connected to a Citus cluster. */
+/** The properties of a `Db` that hold its client, and whether the client is connected to a Citus cluster. */
 const CLIENT = Symbol('client');
 const IS_IN_CLUSTER = Symbol('is in cluster');
 

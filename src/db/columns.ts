@@ -16,8 +16,9 @@ interface PositionColumns {
 }
 
 /**
- * The unique index of positions. It has a condition, which is always true, because a foreign key could otherwise refer to the
- * positions. PostgreSQL would then lock a row that moves against new references to it, and both requests could wait for each other.
+ * The unique index of positions. Its condition is always true. A foreign key cannot refer to an index with a condition, so a
+ * change of the position takes the weaker lock of an update without keys. The stronger lock would block inserts that refer to
+ * the row, and two requests could wait for each other.
  */
 export const positionIndex = (name: string, { organizationId, index }: PositionColumns) =>
   uniqueIndex(name)

@@ -25,7 +25,7 @@ export const VISIBLE_ACCESS_CHANGES = {
     type: ACCESS_CHANGES.accessChanges.type,
     permission: 'role:read',
     description:
-      'The permissions that members and service accounts gain and lose, without those that are not visible to the caller. Null if there are errors.',
+      'The permissions that members and service accounts gain and lose. Omits members and service accounts that are not visible to the caller. Null if there are errors.',
   },
 } as const;
 

@@ -18,7 +18,7 @@ export function dryRunInput(t: Fields, resource: Resource, action: Action): Inpu
   if (!changesAccess(resource, action)) return {};
   const { bulk = [], plural } = resource.declaration;
   const isItem = action !== 'delete' && bulk.includes(action);
-  const note = `In \`${action}${capitalized(plural)}\`, it must be given beside \`${plural}\`.`;
+  const note = `In \`${action}${capitalized(plural)}\`, use the field \`dryRun\` of its input instead.`;
   return { dryRun: t.boolean({ description: isItem ? `${DRY_RUN} ${note}` : DRY_RUN }) };
 }
 
@@ -30,7 +30,13 @@ export const dryRunOfMany = (t: Fields, resource: Resource, when: When): InputFi
 export function refuseDryRunOfOne(plural: string, inputs: readonly Input[]): void {
   const errors = inputs.flatMap((input, at): UserError[] =>
     input['dryRun'] === true
-      ? [userError('INVALID', [plural, String(at), 'dryRun'], `dryRun: must be given beside ${plural}.`)]
+      ? [
+          userError(
+            'INVALID',
+            [plural, String(at), 'dryRun'],
+            `dryRun: must be a field of the input, not of one of the ${plural}.`,
+          ),
+        ]
       : [],
   );
   if (errors.length > 0) throw invalid(...errors);

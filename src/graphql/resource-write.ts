@@ -138,7 +138,7 @@ async function removeOne(ctx: Context, resource: Resource, input: Input): Promis
   await declaration.hooks?.lockForDelete?.(ctx);
   await order?.lock(ctx);
   const sent = declaration.hooks?.sendWithLock?.(ctx, await findTarget(ctx, resource, input));
-  // If it fails, the lock of the row fails too. Until it is awaited, a rejection would count as unhandled.
+  // It is awaited later, and a rejection before that would count as unhandled. If it fails, the lock of the row fails too.
   sent?.catch(() => undefined);
   const row = await lockTarget(ctx, resource, input, resource.permissionTo('delete'), 'update');
   await releaseReferences(ctx, table, noun, row.id, loadByAlias ? field : 'id');

@@ -38,7 +38,7 @@ export const typeOfPrefix = (prefix: IdPrefix): string => TYPES.get(prefix) ?? p
 /** Creates a UUIDv7. IDs of one process are ordered by creation time. */
 export const newId = (): string => toUUID(typeidUnboxed(''));
 
-/** The last digits of a UUID, and how many numbers they can begin with. With more, JavaScript would not use integers. */
+/** How many digits at the end of a UUID count up. Their first value is less than half of the highest, so they do not overflow. */
 const [LAST_DIGITS, LAST_NUMBERS] = [7, 2 ** 27];
 
 /**

@@ -84,7 +84,7 @@ export const JOBS = {
   }),
   'queue-events': define({
     description:
-      'Adds a job `process-events` for each organization that has queued events and no such job, because the last one has failed. Runs every 5 minutes, for 200 organizations at a time.',
+      'Adds a job `process-events` for each organization that has queued events but no such job, which happens if the last one has failed. Runs every 5 minutes, for 200 organizations at a time.',
     payload: z.strictObject({ after: z.uuid().nullable() }),
     retries: 5,
     retryDelay: 1,

@@ -57,7 +57,7 @@ describe('a change of teams or owners', () => {
     return { ann, bob, team, service, role: role.id as string };
   }
 
-  test('reports as a dry run what it then changes', async () => {
+  test('reports the same changes as a dry run and when it is made', async () => {
     const { ann, bob, team, service } = await startTeams();
     const [core, ops] = [await team('Core', [ann]), await team('Ops', [bob])];
     const [shop, cart] = [await service('Shop', core), await service('Cart', core)];
@@ -112,7 +112,7 @@ describe('a change of teams or owners', () => {
     }
   });
 
-  test('of one of several services cannot be a dry run', async () => {
+  test('cannot be a dry run for one of several services only', async () => {
     const inputs = [{ name: 'Written' }, { name: 'Not written', dryRun: true }];
     expect(await mutate(owner, 'createServices', { services: inputs })).toEqual({
       errors: [{ code: 'INVALID', path: ['services', '1', 'dryRun'] }],
@@ -122,7 +122,7 @@ describe('a change of teams or owners', () => {
     });
   });
 
-  test('as a dry run evaluates nothing and adds no job', async () => {
+  test('evaluates nothing and adds no job as a dry run', async () => {
     const { team, service } = await startTeams();
     const [core, shop] = [await team('Measured'), await service('Measured', null)];
     const changes: [string, object][] = [
@@ -139,7 +139,7 @@ describe('a change of teams or owners', () => {
     }
   });
 
-  test('shows no effects on principals that the caller cannot see, and none without `role:read`', async () => {
+  test('shows no changes for principals that the caller cannot see, and none at all without `role:read`', async () => {
     const { ann, team, role } = await startTeams();
     const robot = await createServiceAccount(owner, 'robot', role);
     const id = await team('Mixed', [ann, { memberId: robot }]);

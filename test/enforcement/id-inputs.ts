@@ -123,8 +123,8 @@ function sampleOf({ type }: RootField['args'][number]): Json {
 }
 
 /**
- * The paths of the required references beside a value, such as `filter.scorecardLevel.scorecard` beside the ID of the level.
- * Required fields of the argument itself are in its sample.
+ * The paths of the required fields that must be given with a value, such as `filter.scorecardLevel.scorecard` with the ID of the
+ * level. The required fields of the argument itself are in its sample.
  */
 function requiredBeside(type: GraphQLInputType | undefined, [step = '', ...rest]: string[], above: string[]): string[] {
   const named = getNamedType(type);

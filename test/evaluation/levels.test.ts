@@ -43,7 +43,7 @@ test('a check of a scorecard counts for the scorecard and its category only', ()
   });
 });
 
-test('for the next level, the failed checks up to it are missing, without those of scorecards', () => {
+test('the missing checks are the failed ones up to the next level, without those of scorecards', () => {
   const results = [failed(0), passed(1), failed(1), failed(2), { ...failed(0), scorecardId: 's' }].map(
     (result, at) => ({
       ...result,

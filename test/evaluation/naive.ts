@@ -151,8 +151,8 @@ const textIn = (value: unknown): unknown =>
   typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 
 /**
- * Whether the value of a property meets a condition that compares numbers. Null if the values decide as texts. A text is a number
- * if it has at most 100 digits before and after the point, and nothing else.
+ * Whether the value of a property meets a condition, compared as numbers. Null if the values must be compared as texts. A text is
+ * a number if it has a sign `-` or none, and at most 100 digits both before and after the point.
  */
 export function meetsAsNumber(predicate: NaivePredicate | null, value: unknown): boolean | null {
   if (predicate === null) return null;
@@ -172,7 +172,7 @@ export function meetsAsNumber(predicate: NaivePredicate | null, value: unknown):
   }
 }
 
-/** The number in a text, times 10 to the power of 100. */
+/** The number in a text, multiplied by 10 to the power of 100. Null if the text is not a number. */
 function decimalIn(text: unknown): bigint | null {
   if (typeof text !== 'string' || !/^-?[0-9]{1,100}([.][0-9]{1,100})?$/.test(text)) return null;
   const [whole = '', fraction = ''] = text.split('.');
@@ -229,7 +229,7 @@ export function naiveLevels(model: Model, statuses: ReadonlyMap<string, CheckSta
   };
 }
 
-/** What the service still has to pass, so that it has the next level. Nothing if there is none. */
+/** The checks that the service must pass for the next level. Empty if there is none. */
 function missingFor(level: number | null, levels: number, results: (NaiveResult & { id: string })[]): string[] {
   if (level === null || level === levels - 1) return [];
   const required = results.filter((result) => result.level === level + 1 || result.level <= level);

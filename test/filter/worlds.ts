@@ -17,7 +17,7 @@ const time = fc.constantFrom('2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.00
 const number = fc.constantFrom(0, 1, -1, 0.5, 10, 2.25);
 const maybe = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(values, { freq: 2 });
 
-/** Texts that a careless comparison takes for numbers, and texts of digits that are equal as numbers only. */
+/** Texts that a wrong implementation would compare as numbers, and texts of digits that are equal only as numbers. */
 export const NUMERIC_TEXTS = [
   ...['0', '-0', '00', '7', '007', '7.0', '7.00', '-7', '0.5', '00.50', '10', '9', '3', '5', '123456789012345.1'],
   ...['1e1000', '1e1', '7e0', ' 5 ', '5 ', '5\n', '٣', '+3', '3.', '.5', '1_0', '1,5', '0x7', '7n', '--7', '-', '.'],

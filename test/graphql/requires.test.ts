@@ -98,7 +98,7 @@ function expectChecked({ document, checked, needs, data }: Recorded): void {
   expect(missing, `declared, not checked: ${document}`).toEqual([]);
 }
 
-/** `accessChanges` of these leaves out the principals that the caller cannot see. */
+/** `accessChanges` of these mutations omits the principals that the caller cannot see. */
 const VISIBLE_ACCESS_CHANGES = Object.fromEntries(
   ['createTeam', 'updateTeam', 'deleteTeam', 'createService', 'createServices', 'updateService', 'updateServices']
     .concat('acceptServiceSuggestionAsNewService')

@@ -60,7 +60,7 @@ export const MATURITY: MaturityReport = {
   },
 };
 
-/** What the reports on a team and on a scorecard have in addition. */
+/** The services in the reports on a team and on a scorecard. */
 export const SERVICES: RatedService[] = [
   {
     ...{ name: 'Voucher', team: 'Checkout', level: 1, missing: 7 },

@@ -22,7 +22,14 @@ const rendered = (page: ReportPage): string => renderDocument({ ...page, time: N
 const maturity = (report = MATURITY, parts: Partial<MaturityPage> = {}): string =>
   rendered(
     maturityPage({
-      ...{ report, team: null, scorecard: null, trail: [], scorecards: null, services: null, days: 90 },
+      ...{
+        report,
+        scope: { team: null, scorecard: null },
+        breadcrumbs: [],
+        scorecards: null,
+        services: null,
+        days: 90,
+      },
       ...parts,
       links: {
         csv: '/csv',
@@ -55,10 +62,20 @@ const all = (html: string, pattern: RegExp): string[] => [...html.matchAll(patte
 const ofTeam = (services = SERVICES): string =>
   maturity(
     { ...MATURITY, teams: null, trend: null, next: null },
-    { team: 'Checkout', trail: [{ text: 'Maturity', href: '/reports/maturity' }], services: paged(services) },
+    {
+      scope: { team: { id: 't1', name: 'Checkout' }, scorecard: null },
+      breadcrumbs: [{ text: 'Maturity', href: '/reports/maturity' }],
+      services: paged(services),
+    },
   );
 const ofScorecard = (): string =>
-  maturity({ ...MATURITY, next: null }, { scorecard: 'Ready', services: paged(SERVICES), scorecards: null });
+  maturity(
+    { ...MATURITY, next: null },
+    {
+      scope: { team: null, scorecard: { id: 's1', name: 'Ready' } },
+      services: paged(SERVICES),
+    },
+  );
 
 describe.each([
   ['maturity', () => maturity(MATURITY, { scorecards: SCORECARDS }), 3],
@@ -120,7 +137,7 @@ test('a report without services, without a trend or without steps says so', () =
     'No check prevents a service',
   );
   const upgraded = maturity({ ...MATURITY, next: { steps: [], closest: 0, unknown: 3 } });
-  expect(upgraded).toContain('Without 3 services that Ambit has not evaluated since its upgrade.');
+  expect(upgraded).toContain('The list does not include 3 services that Ambit has not evaluated since its upgrade.');
   expect(upgraded).not.toContain('No check prevents a service');
   expect(maturity({ ...MATURITY, trend: MATURITY.trend?.slice(-1) ?? null })).toContain('<circle');
 });
@@ -135,9 +152,16 @@ test('the report on a team shows its services with their levels and what they ne
     expect(html).toContain(text);
   expect(html).not.toMatch(/id="(trend|teams|scorecards|next)"|data-label="Team"/);
   expect(ofScorecard()).toContain('data-label="Team"');
+  for (const [id, text] of [
+    ['t1', 'of the team'],
+    [null, 'without an owner'],
+  ] as const)
+    expect(maturity(MATURITY, { scope: { team: { id, name: 'No team' }, scorecard: null } })).toContain(
+      `The levels of 40 services ${text} in the rubric.`,
+    );
 });
 
-test('the last page of a list that can be opened says that there are more', () => {
+test('page 1,000 of a longer list says that the other pages are not shown', () => {
   const list = { ...paged(SERVICES), page: 1_000, total: 60_000 };
   const html = maturity(MATURITY, { services: list });
   expect(html).toContain('The other pages are not shown.');
@@ -188,7 +212,10 @@ test('names are text, wherever they appear', () => {
   }));
   for (const html of [
     maturity(report),
-    maturity(MATURITY, { team: ATTACK, scorecard: ATTACK, trail: [{ text: ATTACK, href: '/' }] }),
+    maturity(MATURITY, {
+      scope: { team: { id: 't1', name: ATTACK }, scorecard: { id: 's1', name: ATTACK } },
+      breadcrumbs: [{ text: ATTACK, href: '/' }],
+    }),
     ofTeam(SERVICES.map((one) => ({ ...one, name: ATTACK, steps: [{ check: ATTACK, category: ATTACK, level: 0 }] }))),
     campaign(
       {

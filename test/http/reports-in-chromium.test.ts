@@ -114,7 +114,7 @@ describe.skipIf(!has('chromium'))('needs chromium: the reports', () => {
       '- columnheader "Level"',
     ])
       expect(tree).toContain(part);
-    await visitor.page.click('.trail >> text=Maturity');
+    await visitor.page.click('.breadcrumbs >> text=Maturity');
     await visitor.waitFor('h1', 'Maturity');
   });
 

@@ -20,7 +20,7 @@ import {
   roleId,
 } from '../support/world.ts';
 
-/** The reports on a team and on a scorecard, their files, and files and pages for which the database does not answer. */
+/** The reports on a team and on a scorecard, their files, and the responses while the database does not answer. */
 const api = await startApi();
 const acme = await createOrganization(api, 'acme');
 const globex = await createOrganization(api, 'globex');
@@ -79,7 +79,7 @@ const SERVICES = `query ($scorecard: ScorecardReference) { services { nodes {
   name owner { id name }
   maturityReport(scorecard: $scorecard) { level { name } missing { check { name category { name } level { name } } } }
 } } }`;
-/** The lines of the file that follow from the API. */
+/** The lines that the file should have, from the data of the API. */
 async function expected(of: (owner: string | null) => boolean, inScorecard: boolean): Promise<string[][]> {
   const { services } = await queryData(owner, SERVICES, inScorecard ? { scorecard: { id: scorecard } } : {});
   return services.nodes
@@ -168,7 +168,7 @@ test('a person with permissions on the services of own teams sees these only, al
   expect([status, text.includes('<code>service:read</code>')]).toEqual([403, true]);
 });
 
-test('a person without any permission, or without one, sees what is missing for which report', async () => {
+test('a person without all permissions, or without one, sees the missing permissions of each report', async () => {
   const person = await personWith('nothing');
   const home = (await openReport(api, '/reports', await cookieOf(person))).headers.get('location') ?? '';
   const none = await open(home.replace('/reports/', ''), person);
@@ -213,7 +213,7 @@ async function createMany(by: Person): Promise<string> {
 
 describe('the file of a campaign with many results', async () => {
   const path = `/reports/campaigns/${await createMany(globex.owner)}.csv`;
-  /** A client that has received the headers, and reads the rest when it is told to. */
+  /** Sends the request as a client that reads the body only when the test calls `read`. */
   const begin = async (cookie: string, { method = 'GET', at = api } = {}) =>
     new Promise<{ status: number; read: () => Promise<string>; destroy: () => void }>((resolve, reject) => {
       const sent = request(`${at.address}${path}`, { headers: { cookie }, agent: false, method }, (response) => {
@@ -238,7 +238,7 @@ describe('the file of a campaign with many results', async () => {
     expect(await (await begin(await cookieOf(globex.owner), { method: 'HEAD' })).read()).toBe('');
   });
 
-  /** Begins the file when there is a place for it, and reads the rest after the change. */
+  /** Begins the file when fewer than two others are being read, and reads the rest after the change. */
   const readAfter = async (cookie: string, at: Api, change: () => Promise<unknown>): Promise<void> =>
     until(async () => {
       const file = await begin(cookie, { at });

@@ -92,7 +92,7 @@ const personWith = async (name: string, ...statements: object[]): Promise<Person
   return person;
 };
 
-/** The checks that a page says to pass next: the name, the services that need it, and those that need nothing else. */
+/** The next steps of a page: the check, the services that need it, and those that need nothing else. */
 const stepsIn = (page: string): [string, number, number][] =>
   [...page.matchAll(/<li><p><strong>([^<]+)<\/strong>.*?(\d+) services? fails? it\. (?:<b>(\d+)<\/b>)?/g)].map(
     ([, name = '', all, sole]) => [name, Number(all), Number(sole ?? 0)],
@@ -146,11 +146,11 @@ describe('the report on maturity', () => {
     expect(stepsIn(await html('maturity'))).toEqual(expected);
   });
 
-  test('counts the services that an earlier version has evaluated as soon as the hourly job has run', async () => {
+  test('counts services whose last evaluation was by an earlier version after the hourly job has run', async () => {
     const before = await html('maturity');
     await api.root`delete from service_missing_checks where organization_id = ${organizationUuid(acme)}`;
     const upgraded = await html('maturity');
-    expect(upgraded).toContain('Without 4 services that Ambit has not evaluated since its upgrade.');
+    expect(upgraded).toContain('The list does not include 4 services that Ambit has not evaluated since its upgrade.');
     expect(stepsIn(upgraded)).toEqual([]);
     await enqueue(api, 'record-maturity', { after: null });
     await runJobs(api);
@@ -237,7 +237,7 @@ describe('a parameter', () => {
     expect(text).not.toContain('xxxx');
   });
 
-  test('that a page does not have is ignored, because other programs add parameters to links', async () => {
+  test('that the page does not know is ignored, because other programs add parameters to links', async () => {
     expect(await html(`maturity?utm_source=chat&days=90&page=x&${long}=${long.slice(0, 3_000)}`)).toContain(
       '4 services',
     );

@@ -131,7 +131,7 @@ describe('a copy', () => {
     expect(found.map(({ action }) => action)).toEqual(['copyChecksToCampaign', 'removeChecksFromCampaign']);
   });
 
-  test('is in the event of the deletion of its source, and of that of its campaign with all its fields', async () => {
+  test('is in the audit event when its source is deleted, and with all its fields when its campaign is deleted', async () => {
     const [campaign, other, source] = [await create(), await create(), await createCheck(owner, rubric)];
     const copies: string[] = [];
     for (const id of [campaign, other]) copies.push((await copy(id, ids(source))).checks[0].id);

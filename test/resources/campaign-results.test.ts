@@ -56,7 +56,7 @@ test('a result that is reported while the campaign ends does not expire', async 
   let ended: Promise<Json> | undefined;
   const reported = await duringChange(
     api,
-    // The report waits when it replaces the result, and has found the campaign in progress before.
+    // The report has read that the campaign is in progress. It waits when it replaces the result.
     (tx) => tx`select from check_results
       where organization_id = ${organization} and check_id = ${uuidOf('chk', check)} for update`,
     () => report(check),

@@ -12,7 +12,7 @@ const admin = await addMember(api, acme, 'admin');
 const rubric = await getRubric(acme.owner);
 const integration = await createIntegration(api, admin);
 
-/** A server that says how many connections it uses while programs run. */
+/** A server for which the test counts the connections in use while programs run. */
 const node = await startApi({ database: api });
 const { dependencies } = node.app;
 const evaluator = dependencies.eventEvaluator;

@@ -5,7 +5,7 @@ import { type Json, startApi } from '../support/api.ts';
 import { createCheck, createOrganization, duringChange, getRubric, mutate } from '../support/world.ts';
 
 /**
- * A mutation that waits for a lock holds others. If an insert that refers to one of those rows waited too, two such requests
+ * A mutation that waits for a lock already holds other locks. If these blocked inserts that refer to the locked rows, two requests
  * could wait for each other, and PostgreSQL would abort one of them.
  */
 const api = await startApi();

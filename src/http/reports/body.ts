@@ -6,11 +6,11 @@ import { type Admission, BUSY, type RequestMemory } from '../memory.ts';
 const MAX_FORM = 10_000;
 
 /** Reads the body of a form, and accounts for its memory. Refusals are errors here, because they are shown as pages. */
-export async function withForm<Response>(
+export async function withForm<Result>(
   memory: RequestMemory,
   req: IncomingMessage,
-  respond: (body: Buffer, admission: Admission) => Promise<Response>,
-): Promise<Response> {
+  respond: (body: Buffer, admission: Admission) => Promise<Result>,
+): Promise<Result> {
   if (memory.isFull()) throw unavailable(BUSY);
   const body = await memory.readBody(req, MAX_FORM);
   if (body === 'incomplete') throw unavailable(BUSY, { connection: 'close' });

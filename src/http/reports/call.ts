@@ -18,7 +18,7 @@ export interface ReportCall {
   req: IncomingMessage;
   server: ServerContext;
   body: Buffer;
-  /** What long files need. */
+  /** For files that are read in parts. */
   files: {
     deadlines: Deadlines;
     beginRunning: BeginRunning;

@@ -50,16 +50,16 @@ export const renderCampaign: Render = async (ctx, { params, query, base }) => {
   return { ...campaignPage({ campaign: report, failing, now, links }), time: now };
 };
 
-/** Results whose lines are read at once. */
+/** The number of results of one part of a file, at least those of one service. */
 const PER_PART = 2_000;
 
-/** All results, of which each row names its service. */
+/** A file with all results. Each row names a service, so `service:read` is required. */
 export const renderCampaignFile: Render = async (ctx, { params }) => {
   const publicId = params['id'] ?? '';
   const { id } = await getCampaign(ctx, publicId);
   requireOnSome(ctx.unit.access, 'service:read');
   const serviceIds = await listServiceIds(ctx, id);
-  // A service has one result of each check.
+  // A service has at most one latest result of each check.
   const perPart = Math.max(1, Math.floor(PER_PART / Math.max(1, await countChecks(ctx, id))));
   const parts = partsOf(RESULTS_HEAD, serviceIds, perPart, async (own, ids) => {
     // Without it, the file of a campaign that is deleted meanwhile would end as if it were complete.
@@ -71,7 +71,7 @@ export const renderCampaignFile: Render = async (ctx, { params }) => {
 
 const ALL = { perService: Number.MAX_SAFE_INTEGER, limit: Number.MAX_SAFE_INTEGER };
 
-/** The condition is about results, so that an index finds those of these services. */
+/** The condition is on `check_results`, so that PostgreSQL finds the results of these services with an index. */
 async function linesOfServices(ctx: Context, campaignId: string, ids: readonly string[]): Promise<string> {
   requireOnSome(ctx.unit.access, 'service:read');
   const results = await listResults(ctx, campaignId, isAnyOf(checkResults.serviceId, ids), ALL);

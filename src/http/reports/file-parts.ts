@@ -2,8 +2,8 @@ import type { Context } from '../../context.ts';
 import type { FilePart } from './report.ts';
 
 /**
- * The parts of a file with the lines of many services. The IDs of all services are in memory, but the lines of one part only.
- * `perPart` is the number of services whose lines are read at once.
+ * The parts of a file with the lines of many services. All IDs are in memory, but only the lines of one part. `perPart` is the
+ * number of services of a part.
  */
 export function partsOf(
   head: string,

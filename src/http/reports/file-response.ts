@@ -1,13 +1,12 @@
-import type { Context } from '../../context.ts';
+import { type Context, runAndCommit } from '../../context.ts';
 import { runWithinDeadline } from '../file-context.ts';
 import type { HttpResponse, StreamResponse } from '../response.ts';
 import type { ReportCall } from './call.ts';
 import { SECURITY_HEADERS } from './layout.ts';
 import type { FilePart, ReportFile } from './report.ts';
 import { partContext } from './session.ts';
-import { inTransaction } from './transaction.ts';
 
-/** A file of which the first part was read. */
+/** A file whose first part has been read. */
 interface BegunFile {
   readonly file: ReportFile;
   readonly first: string;
@@ -48,6 +47,6 @@ async function* chunksOf(
     yield await runWithinDeadline(call.files.deadlines, async (work) => {
       const ctx = await partContext(call, work);
       requireAccess(ctx);
-      return await inTransaction(ctx, () => part(ctx));
+      return await runAndCommit(ctx, () => part(ctx));
     });
 }

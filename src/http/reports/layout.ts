@@ -39,8 +39,8 @@ export interface Viewer {
 /** The links of the navigation. */
 export type ReportSection = 'maturity' | 'campaigns';
 
-/** A link to a page that the shown page is a part of. */
-export interface TrailLink {
+/** A link to a page above the shown one. */
+export interface Breadcrumb {
   readonly text: string;
   readonly href: string;
 }
@@ -48,8 +48,8 @@ export interface TrailLink {
 export interface Layout {
   base: string;
   title: string;
-  /** The pages that this one is a part of, the first one being the largest. */
-  trail?: readonly TrailLink[];
+  /** The pages above this one, from the top. */
+  breadcrumbs?: readonly Breadcrumb[];
   /** The content of the heading, if it is not the title. */
   heading?: ReactNode;
   /** A sentence below the heading. */
@@ -71,8 +71,8 @@ export interface Layout {
 
 /** Values in the elements are escaped. Only the style and the output of `markdown.ts` use `dangerouslySetInnerHTML`. */
 export function renderDocument(layout: Layout): string {
-  const { base, title, trail = [], section, time, viewer, narrow = false, refresh, body } = layout;
-  const parents = trail.map(({ text }) => text).reverse();
+  const { base, title, breadcrumbs = [], section, time, viewer, narrow = false, refresh, body } = layout;
+  const parents = breadcrumbs.map(({ text }) => text).reverse();
   const names = [title, ...parents, viewer?.organization, 'Ambit'].filter(Boolean);
   const document = h(
     'html',
@@ -101,24 +101,24 @@ export function renderDocument(layout: Layout): string {
   return `<!doctype html>${renderToStaticMarkup(document)}`;
 }
 
-const headingOf = ({ title, trail = [], heading, about, links }: Layout): ReactNode =>
+const headingOf = ({ title, breadcrumbs = [], heading, about, links }: Layout): ReactNode =>
   h(
     'div',
     { className: 'heading' },
     h(
       'div',
       null,
-      trail.length > 0 && trailOf(trail),
+      breadcrumbs.length > 0 && breadcrumbsOf(breadcrumbs),
       h('h1', null, heading ?? title),
       about && h('p', { className: 'about' }, about),
     ),
     links && h('p', { className: 'links' }, links),
   );
 
-const trailOf = (links: readonly TrailLink[]): ReactNode =>
+const breadcrumbsOf = (links: readonly Breadcrumb[]): ReactNode =>
   h(
     'nav',
-    { className: 'trail', 'aria-label': 'Breadcrumb' },
+    { className: 'breadcrumbs', 'aria-label': 'Breadcrumb' },
     h('ol', null, list(links.map(({ text, href }) => h('li', null, h('a', { href }, text))))),
   );
 

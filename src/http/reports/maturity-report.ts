@@ -6,7 +6,7 @@ import { listRated, listRatedIds, readRated } from '../../resources/evaluation/s
 import { MAX_DAYS } from '../../resources/evaluation/services-report.ts';
 import { listScorecards } from '../../resources/scorecard/listed.ts';
 import { partsOf } from './file-parts.ts';
-import type { TrailLink } from './layout.ts';
+import type { Breadcrumb } from './layout.ts';
 import { type NamedScope, queryOf, reportScopeOf, scopeIn } from './maturity-scope.ts';
 import { maturityCsv, SERVICES_HEAD, servicesCsv } from './pages/csv.ts';
 import type { MaturityLinks } from './pages/maturity/links.ts';
@@ -16,11 +16,11 @@ import { numberIn, pageIn, urlOf, withoutFirst } from './query.ts';
 import { fileOf, type Render, type ReportFile } from './report.ts';
 
 const SIZE = 50;
-/** Scorecards of a page. Each has a row for each service. */
+/** The number of scorecards of a page. It is smaller, because each scorecard is counted with a statement of its own. */
 const SCORECARDS = 20;
 const ALL = { page: 1, size: Number.MAX_SAFE_INTEGER };
 
-/** The parameters of the lists, so that a link to a page of one list keeps those of the others. */
+/** The parameters of all lists. A link to a page of one list keeps the pages of the others. */
 interface Lists {
   readonly days: number;
   readonly teams: number;
@@ -44,9 +44,8 @@ export const renderMaturity: Render = async (ctx, { query, base }) => {
   const scorecards = isPart ? null : await listScorecards(ctx, { page: lists.scorecards, size: SCORECARDS });
   const shown = {
     ...{ report, scorecards, services, days: lists.days },
-    team: named.team?.name ?? null,
-    scorecard: named.scorecard?.name ?? null,
-    trail: trailOf(named, base),
+    scope: named,
+    breadcrumbs: breadcrumbsOf(named, base),
     links: linksOf(named, lists, { base, hasFile: canList || !isPart }),
   };
   return { ...maturityPage(shown), time: ctx.dependencies.clock() };
@@ -74,15 +73,15 @@ function linksOf(
   };
 }
 
-/** From the report of a team to that of its scorecard, and to that of the rubric. */
-function trailOf({ team, scorecard }: NamedScope, base: string): TrailLink[] {
+/** The report of all teams, and for a team in a scorecard the report of the scorecard. */
+function breadcrumbsOf({ team, scorecard }: NamedScope, base: string): Breadcrumb[] {
   if (!team && !scorecard) return [];
   const path = `${base}/maturity`;
   const all = { text: 'Maturity', href: path };
   return team && scorecard ? [all, { text: scorecard.name, href: urlOf(path, queryOf(null, scorecard)) }] : [all];
 }
 
-/** The numbers of all teams, scorecards and days. Of a team or a scorecard, its services and what they need. */
+/** The numbers of all teams, scorecards and days. For a team or a scorecard: its services and the checks that they need. */
 export const renderMaturityFile: Render = async (ctx, { query }) => {
   const named = await scopeIn(ctx, query);
   if (named.team || named.scorecard) return await servicesFile(ctx, named, query);
@@ -92,7 +91,7 @@ export const renderMaturityFile: Render = async (ctx, { query }) => {
   return fileOf(ctx, 'maturity', [async () => maturityCsv(report, scorecards?.items ?? [])]);
 };
 
-/** Services whose lines are read at once. */
+/** The number of services of one part of a file. */
 const PER_PART = 100;
 
 async function servicesFile(ctx: Context, named: NamedScope, query: URLSearchParams): Promise<ReportFile> {

@@ -13,7 +13,10 @@ interface Named {
   readonly name: string;
 }
 
-/** The team and the scorecard that a report is about. Null for all teams, and for the rubric. */
+/**
+ * The team and the scorecard that a report is about. The team is null for all teams, and its ID is null for services without an
+ * owner. The scorecard is null for the rubric.
+ */
 export interface NamedScope {
   readonly team: Named | null;
   readonly scorecard: Named | null;

@@ -2,11 +2,11 @@ import { canOnSome } from '../../access/access.ts';
 import type { Permission } from '../../access/catalog.ts';
 import type { Context } from '../../context.ts';
 
-/** A report of the navigation. */
+/** A report in the navigation. */
 export interface OfferedReport {
   readonly text: string;
   readonly path: '/maturity' | '/campaigns';
-  /** The permissions that the person does not have. Without any, the person can open the report. */
+  /** The required permissions that the person does not have. If it is empty, the person can open the report. */
   readonly missing: readonly Permission[];
 }
 
@@ -15,7 +15,7 @@ const REPORTS: readonly (Omit<OfferedReport, 'missing'> & { permissions: readonl
   { text: 'Campaigns', path: '/campaigns', permissions: ['campaign:read', 'check_result:read'] },
 ];
 
-/** The reports, and what the person lacks for each. */
+/** All reports of the navigation, and the missing permissions of the person for each. */
 export const offeredReports = ({ unit: { access } }: Context): OfferedReport[] =>
   REPORTS.map(({ permissions, ...report }) => ({
     ...report,

@@ -1,7 +1,7 @@
 import { createElement as h } from 'react';
 import { requireOnSome } from '../../access/access.ts';
 import { reportAccessOf } from '../../access/endpoints.ts';
-import type { Context } from '../../context.ts';
+import { type Context, runAndCommit } from '../../context.ts';
 import { AmbitError } from '../../lib/errors.ts';
 import type { HttpResponse, StreamResponse } from '../response.ts';
 import { addError } from '../trace.ts';
@@ -14,7 +14,6 @@ import { offeredReports } from './offered.ts';
 import { type MatchedReport, ROOT } from './paths.ts';
 import { RENDERS } from './renders.ts';
 import { PAGE_REQUESTS, reportContext, viewerOf } from './session.ts';
-import { inTransaction } from './transaction.ts';
 
 export async function respondWithPage(call: ReportCall, found: MatchedReport): Promise<HttpResponse | StreamResponse> {
   const ctx = await reportContext(call, PAGE_REQUESTS);
@@ -23,7 +22,7 @@ export async function respondWithPage(call: ReportCall, found: MatchedReport): P
   try {
     requireAccess(ctx, found);
     const request = { params: found.params, query: queryOf(call), base };
-    const result = await inTransaction(ctx, async () => {
+    const result = await runAndCommit(ctx, async () => {
       const rendered = await RENDERS[found.path](ctx, request);
       return 'parts' in rendered ? await beginFile(ctx, rendered) : rendered;
     });

@@ -30,7 +30,7 @@ export function numberIn(query: URLSearchParams, name: string, numbers: readonly
   throw wrong(name, `must be ${numbers.slice(0, -1).join(', ')} or ${numbers.at(-1)}`);
 }
 
-/** The numbers of pages without those of first pages, which need no parameter. */
+/** Omits the parameters of lists that show their first page, which is the default. */
 export const withoutFirst = (pages: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(pages).filter(([, page]) => page > 1));
 

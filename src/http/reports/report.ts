@@ -12,7 +12,10 @@ export interface ReportRequest {
 }
 
 /** The content of an HTML page, without the parts that all pages have. */
-export type ReportPage = Pick<Layout, 'title' | 'trail' | 'heading' | 'about' | 'links' | 'section' | 'time' | 'body'>;
+export type ReportPage = Pick<
+  Layout,
+  'title' | 'breadcrumbs' | 'heading' | 'about' | 'links' | 'section' | 'time' | 'body'
+>;
 
 /** A file that the browser saves. */
 export interface ReportFile {

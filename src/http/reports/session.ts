@@ -60,7 +60,7 @@ function contextOf(call: ReportCall, actor: Actor): Context {
   return ctx;
 }
 
-/** Who the cookie belongs to. Null if its session has ended. */
+/** The actor of the session in the cookie. Null if there is no cookie, or if the session has ended. */
 async function readCookie({ dependencies, cookies, req, server }: ReportCall): Promise<Actor | null> {
   const token = cookies.session(req);
   return token === null ? null : await dependencies.identity.authenticateReports(token, server.state.work);

@@ -1,17 +1,17 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * A queue that serves first the owner who has used the least time. So an owner who has used none recently waits for at most one
- * running entry, and for the first entries of other such owners, however many slow entries others have.
+ * A queue that serves the owner who has recently used the least time first. An owner who has used none waits for at most one
+ * running entry, and for the first entries of other such owners. The number of slow entries of other owners does not matter.
  */
 export interface FairQueue<Entry> {
   /** Adds an entry. Returns the entry that is dropped because the queue is full, which can be the added one. */
   add(owner: string, entry: Entry): Entry | null;
-  /** Removes the entry that comes next. */
+  /** Removes the entry that is served next, and returns it. Null if the queue is empty. */
   next(): { readonly owner: string; readonly entry: Entry } | null;
   /** Returns whether the entry was in the queue. */
   remove(owner: string, entry: Entry): boolean;
-  /** Counts milliseconds that an owner has used. */
+  /** Adds to the milliseconds that an owner has used. */
   charge(owner: string, milliseconds: number): void;
   size(): number;
 }

@@ -5,8 +5,8 @@ import { createFairQueue, type QueueLimits } from './queue.ts';
 /** Runs tasks of organizations in a thread, one at a time. `owner` is the organization. */
 export interface Runner<Task, Result> {
   /**
-   * Null if the task was stopped with the thread, because it has exceeded a limit. Throws UNAVAILABLE if it has waited longer
-   * than `maxWait`, or if the queue is full.
+   * Null if the task was stopped with the thread, because it has exceeded a limit. Throws UNAVAILABLE if the task was queued
+   * for longer than `maxWait`, or if the queue is full.
    */
   run(owner: string, task: Task, options?: RunOptions): Promise<Result | null>;
   /** Ends the thread. A later call starts another one. */
@@ -16,13 +16,14 @@ export interface Runner<Task, Result> {
 export interface RunOptions {
   /** Maximum milliseconds in the queue. 10 s by default. */
   readonly maxWait?: number | undefined;
-  /** Ends the wait for the result with the reason of the signal. A queued task is not run then. */
+  /** When it is aborted, the call fails with its reason. A task that is still queued is not run. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Maximum number of queued tasks. */
+/** Maximum number of queued tasks, of one organization and of all. */
 const MAX_WAITING: QueueLimits = { ofOwner: 16, all: 128 };
 
+/** The default of `maxWait`. */
 const MAX_WAIT = 10_000;
 
 interface Job<Task, Result> {
@@ -34,18 +35,18 @@ interface Job<Task, Result> {
 export interface RunnerOptions {
   readonly code: ThreadCode;
   readonly limits: ThreadLimits;
-  /** The beginning of the message of the error UNAVAILABLE: why a task was not run. */
+  /** The first sentence of the message of UNAVAILABLE. It says why a task was not run. */
   readonly busy: string;
 }
 
 export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions): Runner<Task, Result> {
   const now = (): number => performance.now();
   const queue = createFairQueue<Job<Task, Result>>(MAX_WAITING, now);
-  const pace = createPace();
+  const durations = createDurations();
   let thread: Promise<Thread<Task, Result>> | undefined;
   let isRunning = false;
 
-  const full = (): AmbitError => tryAgain(busy, pace.secondsFor(queue.size() + 1));
+  const full = (): AmbitError => tryAgain(busy, durations.secondsFor(queue.size() + 1));
 
   async function runAll(): Promise<void> {
     if (isRunning) return;
@@ -55,7 +56,7 @@ export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions
       const since = now();
       await run(entry.task).then(entry.resolve, entry.reject);
       queue.charge(owner, now() - since);
-      pace.add(now() - since);
+      durations.add(now() - since);
     }
     isRunning = false;
   }
@@ -105,17 +106,19 @@ export function createRunner<Task, Result>({ code, limits, busy }: RunnerOptions
   };
 }
 
-/** The seconds that a number of tasks is likely to take. */
-interface Pace {
+/** The average duration of tasks. */
+interface Durations {
+  /** Counts a task that took so many milliseconds. */
   add(milliseconds: number): void;
+  /** The estimated time for a number of tasks, from 1 second to `MAX_SECONDS`. */
   secondsFor(tasks: number): number;
 }
 
-/** The part of the last task in the average. */
+/** The weight of the last task in the average. */
 const WEIGHT = 0.2;
 const MAX_SECONDS = 60;
 
-function createPace(): Pace {
+function createDurations(): Durations {
   let average = 0;
   return {
     add(milliseconds) {

@@ -17,8 +17,8 @@ import { deleteLineage } from './lineage.ts';
 
 /**
  * Revokes the API token or API key with this secret, and all that were created with it. For a refresh token, ends its
- * session. For the secret of an integration, disables the integration. No credential is needed, because whoever has the secret can use it. A secret that is unknown or not valid any
- * more changes nothing.
+ * session. For the secret of an integration, disables the integration. No credential is needed, because whoever has the
+ * secret can use it. A secret that is unknown or not valid any more changes nothing.
  */
 export async function revokeSecret(ctx: Context, secret: string): Promise<void> {
   if (isSecret('ambit_ref_', secret)) return await revokeSession(ctx, hashSecret(secret));

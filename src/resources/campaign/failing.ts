@@ -40,7 +40,7 @@ interface Which {
   readonly which: SQL;
   /** Further columns about the failed checks of a service. */
   readonly columns?: SQL;
-  /** Sorts the services, which are called `one`, with their `teams`. */
+  /** The columns of ORDER BY. The services are the relation `one`, joined with `teams`. */
   readonly order: SQL;
   readonly limit: number;
   readonly offset?: number;
@@ -48,7 +48,7 @@ interface Which {
 
 export const hasFailed = (now: Date): SQL => sql`not ${isPassed(now)}`;
 
-/** The first services that fail checks of the campaign. */
+/** The first services, in this order, that fail checks of the campaign. */
 export async function findFailing<Found extends Row = Row>(
   scope: Scope,
   campaignId: string,

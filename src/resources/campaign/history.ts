@@ -38,7 +38,7 @@ export async function recordProgress(scope: Scope): Promise<void> {
   await sendStatement(db, sql`delete from ${campaignHistory} where ${gone}`);
   if (ids.length === 0) return;
   const counted = await countProgress(scope, ids);
-  // One may have been deleted meanwhile. Locking them before would make its deletion wait while the results are counted.
+  // A campaign can have been deleted meanwhile. An earlier lock would block the deletion while the results are counted.
   const existing = await queryRows<{ id: string }>(
     db,
     sql`select ${id} from ${campaigns} where ${campaigns.organizationId} = ${organizationId} and ${isAnyOf(id, ids)}
@@ -65,7 +65,7 @@ export async function countProgress(
 ): Promise<Map<string, ByTeam>> {
   const checkIds = await findCheckIds({ db, organizationId }, campaignIds);
   if (checkIds.length === 0) return new Map();
-  // The number of checks is then known to the planner. Otherwise it reads all results of the organization.
+  // With their IDs, the planner knows the number of checks. Otherwise it reads all results of the organization.
   const ofChecks = isAnyOf(checkResults.checkId, checkIds);
   const status = currentStatus(now);
   const passed = sql`(${status} = 'PASSED' or (${status} = 'PENDING' and ${checks.passPending}))`;

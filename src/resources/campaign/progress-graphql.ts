@@ -18,7 +18,7 @@ import type { CampaignRow } from './service.ts';
 import type { Progress } from './table.ts';
 
 const DEFAULT_TEAMS = 50;
-/** Less, because there are many days. */
+/** Smaller, because a response can have many days. */
 const DEFAULT_TEAMS_OF_DAY = 10;
 
 type ProgressFields<Shape extends Progress> = PothosSchemaTypes.ObjectFieldBuilder<SchemaTypes, Shape>;
@@ -60,20 +60,21 @@ const CampaignTeamProgress = builder.objectRef<TeamProgress>('CampaignTeamProgre
 
 const teams = <Shape extends Progress>(
   t: ProgressFields<Shape>,
-  standard: number,
+  defaultNumber: number,
   resolve: (parent: Shape, ctx: Context) => MaybePromise<readonly TeamProgress[]>,
 ) => ({
   teams: t.field({
     type: [CampaignTeamProgress],
     args: {
       first: t.arg.int({
-        defaultValue: standard,
+        defaultValue: defaultNumber,
         description: `The maximum number of teams, from 1 to ${MAX_TEAMS}.`,
       }),
     },
     description: 'The progress of each team that owns such services. The teams with the most services come first.',
-    complexity: ({ first }) => ({ field: 1, multiplier: teamsIn(first, standard) }),
-    resolve: async (parent, { first }, ctx) => (await resolve(parent as Shape, ctx)).slice(0, teamsIn(first, standard)),
+    complexity: ({ first }) => ({ field: 1, multiplier: teamsIn(first, defaultNumber) }),
+    resolve: async (parent, { first }, ctx) =>
+      (await resolve(parent as Shape, ctx)).slice(0, teamsIn(first, defaultNumber)),
   }),
 });
 

@@ -41,7 +41,7 @@ export const visibleServices = (ctx: Context): SQL =>
 
 /**
  * The latest results of a campaign for these services, with their checks, for FROM and WHERE. The IDs of the checks tell the
- * planner how many there are. With a join only, it reads each of their results from another page of the table.
+ * planner how many there are. With a join only, it chooses a slower plan that reads the results one by one.
  */
 export async function resultsOf(
   { db, organizationId }: Pick<Scope, 'db' | 'organizationId'>,
@@ -55,7 +55,7 @@ export async function resultsOf(
 }
 
 /** The same for the services that are visible to the caller. */
-export const ofCampaign = async (ctx: Context, campaignId: string): Promise<SQL> =>
+const ofCampaign = async (ctx: Context, campaignId: string): Promise<SQL> =>
   resultsOf({ db: await db(ctx), organizationId: tenant(ctx) }, campaignId, visibleServices(ctx));
 
 /** The number of checks of a campaign. */

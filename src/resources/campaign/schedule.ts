@@ -40,7 +40,10 @@ export async function unscheduleCampaign(ctx: Context, id: string): Promise<Camp
   return await reschedule(ctx, before, { startAt: null, targetAt: null });
 }
 
-/** Results and progress that do not belong to the new start end now, and not in the evaluation, which runs later. */
+/**
+ * Changes the times of a campaign. Results end, and progress is deleted, if they do not belong to the new start. The transaction
+ * does so itself, because the evaluation runs later.
+ */
 async function reschedule(
   ctx: Context,
   before: CampaignRow,

@@ -88,14 +88,14 @@ async function lockService(ctx: Context, serviceId: string): Promise<void> {
     .from(services)
     .where(and(eq(services.organizationId, tenant(ctx)), eq(services.id, serviceId)))
     .for('no key update');
-  // It was deleted after it was read. No foreign key would refuse the result.
+  // The service was deleted after it was read. No foreign key would refuse the result.
   if (!service) throw refusal('NOT_FOUND', 'service', 'there is no service with this ID');
   ctx.unit.access.require('check_result:create', serviceOf(service.ownerId));
 }
 
 /**
- * Without this lock, a campaign could end or be unscheduled meanwhile, and its results would change afterwards. It comes before
- * that of the check, as in the deletion of the campaign.
+ * Locks the campaign, so that it does not end and is not unscheduled before the transaction ends. Otherwise its results would
+ * change afterwards. The campaign is locked before the check, as in the deletion of the campaign.
  */
 async function lockCampaign(ctx: Context, campaignId: string): Promise<void> {
   await (await db(ctx))

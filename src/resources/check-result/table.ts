@@ -6,9 +6,9 @@ export type CheckStatus = 'PASSED' | 'FAILED' | 'PENDING';
 
 /**
  * The history of the results of each check for each service. The latest result has not been replaced: each check that counts and
- * applies to the service has one. Without foreign keys, because each takes a third of the time of an insert, and an evaluation can
- * insert a million rows. Deletions of checks, services and organizations delete the results. Whoever inserts a result has locked
- * its service before, so the service is not deleted in the meantime.
+ * applies to the service has one. The table has no foreign keys: each took about a third of the time of an insert, and an
+ * evaluation can insert a million rows. The deletions of checks, services and organizations also delete the results. Each
+ * transaction locks the service before it inserts a result, so the service is not deleted in the meantime.
  */
 export const checkResults = pgTable(
   'check_results',

@@ -1,4 +1,4 @@
-import { readApart } from '../../context.ts';
+import { readInOwnTransaction } from '../../context.ts';
 import { builder } from '../../graphql/builder.ts';
 import { canSee, type GivenReference, loadReferenced, referenceInputOf } from '../../graphql/target.ts';
 import { Check } from '../check/resource.ts';
@@ -97,7 +97,9 @@ builder.queryField('testCheck', (t) =>
       payload: t.arg({ type: 'JSON', required: true, description: 'The payload of the event.' }),
     },
     resolve: async (_root, { check, settings, payload }, ctx) => {
-      const row = check ? await readApart(ctx, (own) => loadReferenced(own, Check, check as GivenReference)) : null;
+      const row = check
+        ? await readInOwnTransaction(ctx, (own) => loadReferenced(own, Check, check as GivenReference))
+        : null;
       if (check && !(row && canSee(ctx, Check, row))) return null;
       return await testCheck(ctx, row, settings ?? {}, payload);
     },

@@ -48,7 +48,7 @@ export async function testCheck(
   return { errors: [], services: outcome.services.map((one) => ({ ...one, serviceId: ids.get(one.alias) ?? null })) };
 }
 
-/** Runs the programs. The field has no open transaction meanwhile. */
+/** Runs the programs. They run outside of a transaction. */
 async function evaluate(ctx: Context, rules: EventRules, payload: unknown): Promise<PayloadOutcome> {
   const { eventEvaluator } = ctx.dependencies;
   const options = { signal: signalOf(ctx.work) };

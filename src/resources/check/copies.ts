@@ -8,8 +8,8 @@ import type { AuditedChange } from '../audit-event/table.ts';
 import { checks } from './table.ts';
 
 /**
- * The copies of deleted checks in campaigns remain without a source. The sources are locked, so they get no other copies.
- * Returns the changes for the audit event. The statements have been sent when the first response is awaited.
+ * Clears the source of the copies of deleted checks, which remain in their campaigns. The sources are locked, so that they get
+ * no further copies. Returns the changes for the audit event. Both statements share a round trip.
  */
 export async function releaseCopies(ctx: Context, sourceIds: readonly string[]): Promise<AuditedChange[]> {
   const tx = await db(ctx);
@@ -29,7 +29,7 @@ export async function releaseCopies(ctx: Context, sourceIds: readonly string[]):
   }));
 }
 
-/** The same for a check that is not locked yet. */
+/** The same for a check that is not locked yet. The lock shares the round trip too. */
 export async function lockAndReleaseCopies(ctx: Context, sourceId: string): Promise<AuditedChange[]> {
   const own = and(eq(checks.organizationId, tenant(ctx)), eq(checks.id, sourceId));
   const locked = sendStatement(await db(ctx), sql`select ${checks.id} from ${checks} where ${own} for update`);

@@ -10,7 +10,7 @@ import type { checks } from './table.ts';
 
 type EventCheck = Pick<typeof checks.$inferSelect, 'type' | 'settings' | 'integrationId'>;
 
-/** The problems of rules that were checked before the transaction began. Null for rules that can be used. */
+/** The rules that were checked before the transaction began, each with its problem. Null for rules that can be used. */
 export type RuleProblems = ReadonlyMap<string, RuleProblem | null>;
 
 const keyOf = ({ serviceSelector, successCondition, resultMessage }: EventRules): string =>

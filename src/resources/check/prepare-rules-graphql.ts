@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Context, readApart, revalidateBeforeMutation } from '../../context.ts';
+import { type Context, readInOwnTransaction, revalidateBeforeMutation } from '../../context.ts';
 import type { GivenInput } from '../../data/hooks.ts';
 import { RunAgain } from '../../graphql/run-again.ts';
 import { type GivenReference, loadReferenced, type Target } from '../../graphql/target.ts';
@@ -10,7 +10,7 @@ import { findRuleProblems, type RuleProblems } from './event-rules.ts';
 import type { CheckRow } from './service.ts';
 import { MAX_RULES, settingsOf } from './settings.ts';
 
-/** As the attributes of the settings parse them. */
+/** Parses rules in the same way as the attributes of the settings. */
 const GivenRules = z.object({
   serviceSelector: multiLine(MAX_RULES.serviceSelector),
   successCondition: multiLine(MAX_RULES.successCondition),
@@ -28,7 +28,7 @@ export async function prepareRules(
 ): Promise<RuleProblems> {
   const given = inputs.filter(({ input }) => customEventOf(input) !== null);
   if (given.length === 0) return new Map();
-  const rules = await readApart(ctx, async (own) => {
+  const rules = await readInOwnTransaction(ctx, async (own) => {
     const all: (EventRules | null)[] = [];
     for (const { input } of given) all.push(await rulesOf(own, target, input));
     return all;

@@ -44,7 +44,7 @@ const isWithoutMissingChecks = (organizationId: string): SQL => {
 
 type Bound = Pick<Job, 'inOrganization'>;
 
-/** One batch in each transaction. */
+/** Evaluates the services that meet the condition, one batch in each transaction. */
 async function evaluateWhere(job: Bound, { organizationId, now }: Omit<Scope, 'db'>, which: SQL): Promise<void> {
   let after: string | null = null;
   do after = await job.inOrganization(organizationId, (db) => evaluatePage({ db, organizationId, now }, which, after));

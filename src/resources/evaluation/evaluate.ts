@@ -39,9 +39,9 @@ export async function evaluateServices(
 
 /**
  * Evaluates the services of one batch. Returns false if a level is being changed. The services are locked in the order of
- * their IDs, so two evaluations do not wait for each other, and none of them is deleted before its results are written. One that
- * was deleted before gets none, because the services are read after the locks. The rubric is read with these locks: if it changes later, the
- * evaluation that follows from that change waits for this one.
+ * their IDs, so two evaluations do not wait for each other. A locked service cannot be deleted before its results are written.
+ * The services are read after they are locked, so a service that was deleted earlier gets no results. The rubric is read after
+ * the locks too: if it changes later, the evaluation that follows from that change waits for this one.
  */
 export async function evaluateBatch(
   scope: Scope,

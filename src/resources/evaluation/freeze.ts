@@ -30,7 +30,7 @@ export async function endResults(ctx: Context, checkIds: readonly string[]): Pro
   );
 }
 
-/** Runs a statement for the latest results of these checks, after running evaluations and before others. */
+/** Runs a statement for the latest results of these checks, after the evaluations that are running and before later ones. */
 async function updateLatest(
   ctx: Context,
   checkIds: readonly string[],

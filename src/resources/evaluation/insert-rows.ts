@@ -9,8 +9,9 @@ interface Columns {
   readonly common: readonly string[];
   /** Whether each row also has a new ID. Defaults to true. */
   readonly hasId?: boolean;
-  /** The types of the columns with few different values. */
+  /** The types of the other columns, by name. These columns have few different values. */
   readonly own: Readonly<Record<string, string>>;
+  /** What follows the rows, such as ON CONFLICT. */
   readonly end?: string;
 }
 
@@ -28,9 +29,9 @@ interface Rows<Row> {
   readonly valuesOf: (row: Row) => readonly string[];
 }
 
-/** Rows of one statement with VALUES. Each number is a statement that every connection plans once. */
+/** The numbers of rows of a statement with VALUES. For each number, every connection plans a statement once. */
 const SIZES = [1_000, 100, 10, 1] as const;
-/** Maximum number of rows of one statement with arrays. To build its parameters takes a few milliseconds. */
+/** Maximum number of rows of one statement with arrays. Building its parameters takes a few milliseconds. */
 const MAX_ROWS = 5_000;
 
 export const statementsFor = (columns: Columns): Target => ({
@@ -54,8 +55,8 @@ function valuesText(columns: Columns, rows: number): string {
 }
 
 /**
- * For each column, one parameter has the different values, and another one has for each row the number of its value. The
- * parameters are read in a third of the time that PostgreSQL needs for those of VALUES.
+ * Two parameters for each column: an array of the different values, and an array with the position of the value of each row.
+ * PostgreSQL reads them in a third of the time that it needs for the parameters of VALUES.
  */
 function arraysText(columns: Columns): string {
   const { common, own, end = '' } = columns;
@@ -69,7 +70,7 @@ function arraysText(columns: Columns): string {
     from (select ${[...ids, ...numbers].join(', ')}) as one ${end}`;
 }
 
-/** The elements of an array of arrays would be single values, so these arrays are texts. */
+/** PostgreSQL has no arrays of arrays. So an array that is an element is given as a text. */
 const elementOf = (array: string, type: string, at: string): string =>
   type.endsWith('[]') ? `(${array}::text[])[${at}]::${type}` : `(${array}::${type}[])[${at}]`;
 
@@ -94,10 +95,10 @@ export async function insertArrays<Row>(db: Db, { hasId, arrays }: Target, { com
   }
 }
 
-/** An array of values without special characters, which need no quotes. */
+/** The text of an array whose values need no quotes, because they have no special characters. */
 const plainArray = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
 
-/** The different values, and for each given one its number among them, which begins with 1. */
+/** The different values, and the position of each given value among them, from 1. */
 function numbered(given: readonly string[]): { values: string[]; numbers: number[] } {
   const numberOf = new Map<string, number>();
   const numbers = given.map((value) => {

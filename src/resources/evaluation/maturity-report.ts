@@ -1,6 +1,5 @@
 import { canOnEvery } from '../../access/access.ts';
-import type { Context } from '../../context.ts';
-import { tenant } from '../../context.ts';
+import { type Context, tenant } from '../../context.ts';
 import { findNames } from '../../data/names.ts';
 import { type Paged, pageOf } from '../../lib/paged.ts';
 import { categories } from '../category/table.ts';
@@ -26,7 +25,7 @@ export interface LevelNumbers {
   readonly none: number;
 }
 
-/** Services with the same team or category, or in the same scorecard. */
+/** The services of a team, a category or a scorecard. */
 export interface NamedGroup extends LevelNumbers {
   /** Null for services without one. */
   readonly id: string | null;

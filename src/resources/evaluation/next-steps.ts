@@ -25,14 +25,14 @@ export interface NextSteps {
   readonly steps: readonly NextStep[];
   /** The number of services that need one check for their next level. */
   readonly closest: number;
-  /** The number of services that were last evaluated before Ambit stored their missing checks. They are not counted. */
+  /** The number of services whose last evaluation did not store missing checks. The other numbers do not include them. */
   readonly unknown: number;
 }
 
 /** Maximum number of checks in the list. */
 const MOST = 8;
 
-/** Null without a step. */
+/** The columns of the step are null if there is none. */
 type Row = { [Key in keyof NextStep]: NextStep[Key] | null } & Pick<NextSteps, 'closest' | 'unknown'>;
 
 /** The checks that the most services need for their next level. The caller may read checks. */
@@ -55,11 +55,11 @@ export async function findNextSteps(ctx: Context): Promise<NextSteps> {
   return { steps, closest, unknown };
 }
 
-/** The steps, each with the numbers of all services. Without a step, one row with these numbers. */
+/** A row for each step. Each row also has the totals. If there is no step, one row with the totals. */
 function statementFor(ctx: Context): SQL {
   const own = tenant(ctx);
   const { organizationId, serviceId, checkIds } = serviceMissingChecks;
-  // Many services need the same checks. So each list of checks is read once.
+  // Many services need the same checks. So each different list of checks is expanded once.
   const lists = sql`select ${checkIds} as checks, count(*)::int as services from ${services}
     left join ${serviceMissingChecks} on ${organizationId} = ${own} and ${serviceId} = ${services.id}
     where ${readable(ctx)} and ${services.levelId} is not null group by 1`;
@@ -69,7 +69,7 @@ function statementFor(ctx: Context): SQL {
   const totals = sql`select coalesce(sum(services) filter (where cardinality(checks) = 1), 0)::int as closest,
       coalesce(sum(services) filter (where checks is null), 0)::int as unknown from lists`;
   const order = sql`order by decisive desc, services desc, id`;
-  // Without checks that were deleted since the evaluation.
+  // The join omits checks that were deleted since the evaluation.
   const steps = sql`select counted.*, ${checks.name} as check, ${categories.name} as category, ${levels.name} as level
     from (${counted}) as counted join ${checks} on ${checks.organizationId} = ${own} and ${checks.id} = counted.id
     join ${categories} on ${categories.organizationId} = ${own} and ${categories.id} = ${checks.categoryId}

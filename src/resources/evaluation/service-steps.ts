@@ -25,7 +25,7 @@ export interface ServiceStep {
   readonly level: number;
 }
 
-/** A service with its level, and with what it needs for the next one. */
+/** A service with its level, and with the checks that it must pass for the next level. */
 export interface RatedService {
   readonly name: string;
   /** Null also if the team is not visible to the caller. */
@@ -70,7 +70,7 @@ export async function listRated(
 ): Promise<Paged<RatedService>> {
   const rows = await findIds(ctx, scope, sql`limit ${size} offset ${before(page, size)}`);
   const ids = rows.map(({ id }) => id);
-  // A page after the last one has no rows, so its total is not known.
+  // A page after the last one has no rows, so the total is not known there.
   return { items: await readRated(ctx, scope, ids, STEPS), page, size, total: rows[0]?.total ?? 0 };
 }
 

@@ -172,8 +172,8 @@ const ServicesReport = builder.objectRef<Record<never, never>>('ServicesReport')
 });
 
 /** The number of teams that a report lists. */
-export const teamsIn = (first: number | null | undefined, standard: number): number =>
-  Math.min(Math.max(first ?? standard, 1), MAX_TEAMS);
+export const teamsIn = (first: number | null | undefined, defaultNumber: number): number =>
+  Math.min(Math.max(first ?? defaultNumber, 1), MAX_TEAMS);
 
 builder.queryField('servicesReport', (t) =>
   t.field({

@@ -34,10 +34,11 @@ const pairsOf = <Row>(rows: readonly Row[], one: (row: Row) => string, other: (r
   sql`unnest(${column(rows, one)}::uuid[], ${column(rows, other)}::uuid[]) as pair(one, other)`;
 
 /**
- * The results of these pairs. Without statistics, as after an import, PostgreSQL would join the pairs one by one with all results of
- * the organization. IS TRUE prevents a join: the pairs are in a hash table, and only results of these services are read.
+ * The condition for the results of these pairs. Without statistics, as after an import, PostgreSQL would compare each pair with
+ * all results of the organization. IS TRUE prevents such a join: PostgreSQL reads only the results of these services, and looks
+ * each of them up in a hash table of the pairs.
  */
-function areOf(organizationId: string, pairs: readonly Pair[]): SQL {
+function ofPairs(organizationId: string, pairs: readonly Pair[]): SQL {
   const { serviceId, checkId } = checkResults;
   const given = pairsOf(
     pairs,
@@ -53,14 +54,14 @@ const end = ({ db, organizationId, now }: Scope, ended: readonly Pair[]): Promis
   sendStatement(
     db,
     sql`update ${checkResults} set replaced_at = ${now.toISOString()}::timestamptz
-      where ${areOf(organizationId, ended)} and ${checkResults.replacedAt} is null`,
+      where ${ofPairs(organizationId, ended)} and ${checkResults.replacedAt} is null`,
   );
 
 /** Makes the last report of each pair the latest result again. It has not expired. */
 async function resume({ db, organizationId, now }: Scope, resumed: readonly Pair[]): Promise<void> {
   const { id, serviceId, checkId, createdAt, reportedById, expiresAt } = checkResults;
   const reports = sql`select distinct on (${serviceId}, ${checkId}) ${id} from ${checkResults}
-    where ${areOf(organizationId, resumed)} and ${reportedById} is not null
+    where ${ofPairs(organizationId, resumed)} and ${reportedById} is not null
     order by ${serviceId}, ${checkId}, ${createdAt} desc, ${id} desc`;
   const ids = (await queryRows<{ id: string }>(db, reports)).map((row) => row.id);
   const own = sql`${checkResults.organizationId} = ${organizationId} and ${id} = any(${arrayParam(ids)})`;

@@ -46,7 +46,7 @@ export interface QueuedEvent {
 /** The numbers of events that a statement inserts. Each number is a prepared statement of its own, so there are only a few. */
 const BATCHES = [64, 16, 4, 1];
 
-/** Maximum number of inserts of one event. Another one is needed only if the event with its key is deleted meanwhile. */
+/** Maximum number of inserts of one event. A second insert is needed only if the event with the same key is deleted meanwhile. */
 const MAX_INSERTS = 5;
 
 /** Stores events of one integration, whose row the transaction has locked. Returns a result for each. */
@@ -68,7 +68,7 @@ export async function storeEvents(
       const first = known.get(idempotencyKey);
       if (first) results.set(id, { id: first.id, isOther: first.fingerprint !== fingerprint });
     }
-    // Another transaction has deleted an event with the key after the insert.
+    // After the insert, another transaction has deleted the event with the same key.
     rest = repeated.filter(({ id }) => !results.has(id));
   }
   return events.map(({ id }) => results.get(id) as StoredEvent);

@@ -4,8 +4,8 @@ import type { JobHandler } from '../../jobs/job.ts';
 import { visitOrganizations } from '../evaluation/visit-organizations.ts';
 
 /**
- * Adds a job for the queued events of organizations that have none. Each stored event has a job, but a job that has failed
- * after its last retry leaves its events queued, and the organization may never get another event.
+ * Adds a job for each organization that has queued events but no job. Storing an event adds a job. If that job fails after its
+ * last retry, its events remain queued, and the organization may never receive another event.
  */
 export const createQueueEvents =
   (dependencies: JobDependencies): JobHandler<'queue-events'> =>

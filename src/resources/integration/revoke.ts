@@ -7,12 +7,13 @@ import { toPublicId } from '../../lib/ids.ts';
 import { snapshotOf } from './service.ts';
 import { integrations } from './table.ts';
 
-/** The form of a hash. It is the hash of no known secret. */
+/** A random value with the length of a hash. Nobody knows a secret with this hash. */
 const newHash = (): string => randomBytes(32).toString('base64url');
 
 /**
- * Disables the integration with this secret, and replaces the hash of the secret. So enabling the integration does not make
- * the shown URL valid again. The hint remains that of the shown secret. Returns false if no integration of the organization has the secret any more.
+ * Disables the integration with this secret, and replaces the hash of the secret. So the leaked URL remains invalid when the
+ * integration is enabled again. The hint does not change. Returns false if no integration of the organization has the secret
+ * any more.
  */
 export async function revokeIntegrationSecret(
   db: Db,

@@ -4,18 +4,18 @@ import type { Db } from '../../db/client.ts';
 import { idAt } from '../../lib/ids.ts';
 import { type NewEvent, type ReceivedEvent, type StoredEvent, storeEvents } from './events.ts';
 import type { KnownIntegration } from './find.ts';
-import type { QueueRoom } from './queue-room.ts';
+import type { QueueCapacity } from './queue-capacity.ts';
 import { integrations } from './table.ts';
 
 export interface Storing {
   readonly jobs: Dependencies['jobs'];
-  readonly room: QueueRoom;
+  readonly capacity: QueueCapacity;
 }
 
-/** Stores events that have arrived in this order. Null if no enabled integration has the secret any more. */
+/** Stores events in the order in which they have arrived. Null if no enabled integration has the secret any more. */
 export async function storeBatch(
   db: Db,
-  { jobs, room }: Storing,
+  { jobs, capacity }: Storing,
   { id, organizationId }: KnownIntegration,
   hash: string,
   received: readonly ReceivedEvent[],
@@ -23,7 +23,7 @@ export async function storeBatch(
   const locked = await lock(db, organizationId, id, hash);
   if (!locked) return null;
   const bytes = received.reduce((sum, { size }) => sum + size, 0);
-  const count = await room.require(db, organizationId, { events: received.length, bytes });
+  const count = await capacity.require(db, organizationId, { events: received.length, bytes });
   const events = inOrder(received, locked.lastEventAt);
   const storing = storeEvents(db, organizationId, id, events);
   const following = Promise.all([
@@ -80,7 +80,7 @@ function inOrder(received: readonly ReceivedEvent[], last: Date | null): NewEven
     at = Math.max(at, event.receivedAt.getTime());
     return { event, createdAt: new Date(at) };
   });
-  // The counter in the IDs of one millisecond begins again now and then.
+  // The counter in the IDs of one millisecond can overflow, so the IDs are sorted.
   const ids = timed.map(({ createdAt }) => idAt(createdAt)).sort();
   return timed.map(({ event: { receivedAt: _, ...rest }, createdAt }, index) => ({
     ...rest,

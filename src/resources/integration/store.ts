@@ -5,7 +5,7 @@ import type { Work } from '../../db/work.ts';
 import { unavailable } from '../../lib/errors.ts';
 import type { ReceivedEvent, StoredEvent } from './events.ts';
 import type { KnownIntegration } from './find.ts';
-import { createQueueRoom } from './queue-room.ts';
+import { createQueueCapacity } from './queue-capacity.ts';
 import { type Storing, storeBatch } from './store-batch.ts';
 
 /** Stores events that arrive at the same time in one transaction. */
@@ -33,7 +33,7 @@ const BATCH = { events: 64, bytes: 2_000_000 };
 export function createEventStore({ pool, jobs }: Pick<Dependencies, 'pool' | 'jobs'>): EventStore {
   /** The events that are stored after the running transaction for the same secret, by hash. */
   const waiting = new Map<string, Waiting[]>();
-  const storing = { jobs, room: createQueueRoom() };
+  const storing = { jobs, capacity: createQueueCapacity() };
 
   /** Runs transactions until the queue is empty. */
   async function runAll(integration: KnownIntegration, hash: string, queue: Waiting[]): Promise<void> {
@@ -69,7 +69,7 @@ async function run(
   for (const { work } of batch) work.hasSentCommit = true;
   const events = batch.map(({ event }) => event);
   try {
-    const stored = await storeAgain(pool, storing, integration, hash, events);
+    const stored = await storeWithRetries(pool, storing, integration, hash, events);
     for (const [at, { resolve }] of batch.entries()) resolve(stored?.[at] ?? null);
     storing.jobs.wake();
   } catch (error) {
@@ -79,11 +79,11 @@ async function run(
 
 const MAX_ATTEMPTS = 3;
 
-/** SQLSTATEs of a transaction that was rolled back because of another one. The last one: it waited too long for a lock. */
+/** SQLSTATEs of a transaction that failed because of another one: serialization failure, deadlock, lock timeout. */
 const CONFLICTS = new Set(['40001', '40P01', '55P03']);
 
-/** Repeats the transaction after a conflict with another one, which the senders of the events have not caused. */
-async function storeAgain(
+/** Repeats the transaction after a conflict with another one. The senders of the events have not caused the conflict. */
+async function storeWithRetries(
   pool: Pool,
   storing: Storing,
   integration: KnownIntegration,

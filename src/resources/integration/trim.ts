@@ -42,8 +42,9 @@ export async function trimEvents(db: Db, organization: string, integration: stri
 }
 
 /**
- * Those of the events with these IDs that no other transaction has locked. The others are deleted by that transaction, or by
- * a later one. Two transactions that lock the same events in different orders would otherwise cause a deadlock.
+ * The condition for the events with these IDs that no other transaction has locked. A locked event is deleted by the other
+ * transaction or later. Without the condition, two transactions that lock the same events in different orders would cause a
+ * deadlock.
  */
 const unlocked = (organization: string, ids: SQL): SQL =>
   sql`${organizationId} = ${organization} and ${id} in (select ${id} from ${integrationEvents}

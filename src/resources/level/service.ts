@@ -13,6 +13,6 @@ export const levelHooks: Hooks<typeof levels.$inferSelect> = {
     if (before.index !== after.index) await evaluateLater(ctx, { checkIds: [] });
   },
   beforeDelete: leaveLevel,
-  // The services have their levels already, but the next one can be another.
+  // The services have been moved already, but the next level of a service can have changed.
   afterDelete: (ctx) => evaluateLater(ctx, { checkIds: [] }),
 };

@@ -104,8 +104,9 @@ async function requireMayCreate(ctx: Context, userId: string): Promise<void> {
 }
 
 /**
- * Locks the organization, so that changes and counts of its objects run one after the other. Inserts into other tables refer to
- * the organization. Only the lock `update`, for its deletion, makes them wait: they often hold a lock that the caller needs next.
+ * Locks the organization, so that changes and counts of its objects run one after the other. The lock `update` is for its
+ * deletion, because it also blocks inserts into other tables, which refer to the organization. Such an insert often holds a lock
+ * that the caller needs next, and both would wait for each other.
  */
 export async function lockOrganization(
   ctx: Context,
@@ -166,7 +167,7 @@ export async function deleteOrganization(ctx: Context, input: { slug: string }):
   await tx.delete(assignments).where(eq(assignments.organizationId, tenant(ctx)));
   await tx.delete(rolePolicies).where(eq(rolePolicies.organizationId, tenant(ctx)));
   await tx.delete(organizations).where(eq(organizations.id, tenant(ctx)));
-  // No foreign key refers from a result. The deletion of the services has waited for those who insert results.
+  // Results have no foreign keys. The deletion of the services has waited for the transactions that insert results.
   await tx.delete(checkResults).where(eq(checkResults.organizationId, tenant(ctx)));
   // No foreign key refers from a table of the instance to the organization.
   for (const { organizationId } of [organizationSlugs, organizationSecrets, memberships, sessions])

@@ -7,8 +7,8 @@ import { ofVisibleKinds } from './service.ts';
 import { principals } from './table.ts';
 
 /**
- * Adds changes of access to the payload of the mutation, if it has them. It omits changes of principals that the caller cannot
- * see: otherwise a dry run would reveal what they may do.
+ * Adds changes of access to the payload of the mutation, if it has `accessChanges`. Omits the changes of principals that the
+ * caller cannot see. Otherwise a dry run would reveal their permissions.
  */
 export async function reportAccessChanges(ctx: Context, compute: () => MaybePromise<AccessDelta[]>): Promise<void> {
   if (!ctx.unit.accessChanges) return;

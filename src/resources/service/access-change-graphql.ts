@@ -19,7 +19,7 @@ builder.objectFields(AccessChange, (t) => ({
     permission: 'service:read',
     onSome: true,
     description:
-      'The services in `serviceIds`. Omits services that a dry run has not created, and those that are not visible to the caller. Null if `serviceIds` is null.',
+      'The services in `serviceIds`. Omits services that a dry run would create, and those that are not visible to the caller. Null if `serviceIds` is null.',
     resolve: async ({ serviceIds }, _args, ctx) => {
       if (!serviceIds) return null;
       const services = await Promise.all(serviceIds.map((id) => Service.load(ctx, id)));

@@ -186,15 +186,15 @@ export const scorecardLevels = tenantTable(
 );
 
 /**
- * The checks that a service must pass for its next level, from the last evaluation. Reports count them. A table of its own,
- * because lists of services do not need them.
+ * The checks that a service must pass for its next level, as of the last evaluation. Reports count them. They are not in the
+ * table of services, because lists of services do not need them.
  */
 export const serviceMissingChecks = pgTable(
   'service_missing_checks',
   {
     organizationId: organizationId(),
     serviceId: uuid('service_id').notNull(),
-    /** Ordered. Empty also without a next level. A check can have been deleted since, because no key can refer to it. */
+    /** In ascending order. Also empty if there is no next level. Can contain deleted checks: an array has no foreign keys. */
     checkIds: uuid('check_ids').array().notNull(),
   },
   (t) => [

@@ -5,7 +5,7 @@ import {
   type Context,
   db,
   endMutation,
-  endTransaction,
+  runAndCommit,
   setActor,
   setTenant,
 } from '../../context.ts';
@@ -59,7 +59,7 @@ export async function signInToReports(
     await record(ctx, 'signIn', ctx.unit.actor);
     return session;
   });
-  // In a transaction of its own: the session can be one of another person, whose rows this one must not access.
+  // In a transaction of its own: the session can belong to another person, whose rows the first transaction must not access.
   if (former) await signOutOfReports(ctx, former);
   return session;
 }
@@ -120,11 +120,8 @@ async function inMutationOf<T>(ctx: Context, { organization, user }: Actor, run:
 
 async function inMutation<T>(ctx: Context, run: () => Promise<T>): Promise<T> {
   try {
-    const result = await run();
-    await endTransaction(ctx, 'commit');
-    return result;
+    return await runAndCommit(ctx, run);
   } finally {
-    await endTransaction(ctx, 'rollback').catch(() => undefined);
     endMutation(ctx);
   }
 }

@@ -8,7 +8,7 @@ builder.objectField(AccessChange, 'teams', (t) =>
     nullable: true,
     permission: 'team:read',
     description:
-      'The teams in `teamIds`. Omits deleted teams, and teams that a dry run has not created. Null if `teamIds` is null.',
+      'The teams in `teamIds`. Omits deleted teams, and teams that a dry run would create. Null if `teamIds` is null.',
     resolve: async ({ teamIds }, _args, ctx) => {
       if (!teamIds) return null;
       const teams = await Promise.all(teamIds.map((id) => Team.load(ctx, id)));

@@ -2,7 +2,7 @@ import type { Paged } from '../../../lib/paged.ts';
 import { h, type ReactElement } from './element.ts';
 import { count, number } from './format.ts';
 
-/** The highest number of a page. Later pages would make the database skip too many rows. */
+/** The highest number of a page. For later pages, the database would skip too many rows. */
 export const MAX_PAGE = 1_000;
 
 /** Links to the other pages of a list. Null if it has one page only. */

@@ -23,7 +23,7 @@ export interface CampaignPage {
 /** The progress of a campaign. */
 export const campaignPage = (page: CampaignPage): ReportPage => ({
   title: page.campaign.name,
-  trail: [{ text: 'Campaigns', href: page.links.all }],
+  breadcrumbs: [{ text: 'Campaigns', href: page.links.all }],
   section: 'campaigns',
   heading: h(Fragment, null, page.campaign.name, ' ', badge(page.campaign.status)),
   about: about(page),

@@ -1,5 +1,6 @@
 /** The links of the page. */
 export interface MaturityLinks {
+  /** Null in the report of a team or scorecard, if the caller cannot read services. */
   readonly csv: string | null;
   readonly days: (days: number) => string;
   /** A page of a list. */

@@ -19,7 +19,8 @@ export function nextSteps({ steps, unknown }: NextSteps): ReactElement {
 }
 
 const notCounted = (unknown: number): string =>
-  `Without ${count(unknown, 'service')} that Ambit has not evaluated since its upgrade. It does so within an hour.`;
+  `The list does not include ${count(unknown, 'service')} that Ambit has not evaluated since its upgrade. ` +
+  'Ambit evaluates all services within an hour after an upgrade.';
 
 const stepOf = ({ check, category, level, services, decisive }: NextStep, most: number): ReactElement =>
   h(

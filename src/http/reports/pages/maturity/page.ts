@@ -1,7 +1,8 @@
 import type { Paged } from '../../../../lib/paged.ts';
-import { type MaturityReport, type NamedGroup, NO_TEAM } from '../../../../resources/evaluation/maturity-report.ts';
+import type { MaturityReport, NamedGroup } from '../../../../resources/evaluation/maturity-report.ts';
 import type { RatedService } from '../../../../resources/evaluation/service-steps.ts';
-import type { TrailLink } from '../../layout.ts';
+import type { Breadcrumb } from '../../layout.ts';
+import type { NamedScope } from '../../maturity-scope.ts';
 import type { ReportPage } from '../../report.ts';
 import { Fragment, h, type ReactElement } from '../element.ts';
 import { count } from '../format.ts';
@@ -15,12 +16,10 @@ import { trend } from './trend.ts';
 
 export interface MaturityPage {
   readonly report: MaturityReport;
-  /** The name of the team and of the scorecard that the report is about. Null for all teams, and for the rubric. */
-  readonly team: string | null;
-  readonly scorecard: string | null;
-  /** The pages that this one is a part of. */
-  readonly trail: readonly TrailLink[];
-  /** Null in the report of all teams, and if the caller cannot read scorecards. */
+  readonly scope: NamedScope;
+  /** The pages above this one, from the top. */
+  readonly breadcrumbs: readonly Breadcrumb[];
+  /** Null in the report of a team or scorecard, and if the caller cannot read scorecards. */
   readonly scorecards: Paged<NamedGroup> | null;
   /** Null in the report of all teams in the rubric, and if the caller cannot read services. */
   readonly services: Paged<RatedService> | null;
@@ -30,34 +29,34 @@ export interface MaturityPage {
 
 /** The levels of all services, or of those of a team, in the rubric or in a scorecard. */
 export const maturityPage = (page: MaturityPage): ReportPage => ({
-  title: page.team ?? page.scorecard ?? 'Maturity',
-  trail: page.trail,
+  title: page.scope.team?.name ?? page.scope.scorecard?.name ?? 'Maturity',
+  breadcrumbs: page.breadcrumbs,
   section: 'maturity',
   about: about(page),
   links: page.links.csv && h('a', { href: page.links.csv, download: true }, 'Download as CSV'),
   body: page.report.overall.services === 0 ? withoutServices(page) : content(page),
 });
 
-function about({ report: { overall }, team, scorecard }: MaturityPage): string {
+function about({ report: { overall }, scope: { team, scorecard } }: MaturityPage): string {
   const services = count(overall.services, 'service');
-  if (team === null) return `The levels of ${services} in the ${scorecard === null ? 'rubric' : 'scorecard'}.`;
-  const whose = team === NO_TEAM ? 'without an owner' : 'of the team';
-  return `The levels of ${services} ${whose} in the ${scorecard === null ? 'rubric' : `scorecard ${scorecard}`}.`;
+  if (!team) return `The levels of ${services} in the ${scorecard ? 'scorecard' : 'rubric'}.`;
+  const whose = team.id === null ? 'without an owner' : 'of the team';
+  return `The levels of ${services} ${whose} in the ${scorecard ? `scorecard ${scorecard.name}` : 'rubric'}.`;
 }
 
-function withoutServices({ team, scorecard }: MaturityPage): ReactElement {
-  if (scorecard !== null) return empty('No check of the scorecard applies to a service that you can read.');
-  return empty(
-    team === null ? 'There are no services that you can read.' : 'The team has no services that you can read.',
-  );
+function withoutServices({ scope: { team, scorecard } }: MaturityPage): ReactElement {
+  if (scorecard) return empty('No check of the scorecard applies to a service that you can read.');
+  if (!team) return empty('There are no services that you can read.');
+  if (team.id === null) return empty('There are no services without an owner that you can read.');
+  return empty('The team has no services that you can read.');
 }
 
-const content = ({ report, team, scorecards, services, days, links }: MaturityPage): ReactElement =>
+const content = ({ report, scope: { team }, scorecards, services, days, links }: MaturityPage): ReactElement =>
   h(
     Fragment,
     null,
     summary(report),
-    team === null ? h('div', { className: 'columns' }, now(report), trend(report, days, links)) : now(report),
+    team ? now(report) : h('div', { className: 'columns' }, now(report), trend(report, days, links)),
     report.next && nextSteps(report.next),
     report.categories && report.categories.length > 0 && byCategory(report.categories, report.levels),
     scorecards && scorecards.items.length > 0 && byScorecard(scorecards, report.levels, links),

@@ -50,7 +50,7 @@ function steps({ level, missing, steps: shown }: RatedService, levels: readonly 
 }
 
 // The level was computed before the last result.
-const AFTER_EVALUATION = 'It passes all checks of its next level, which it has after the next evaluation.';
+const AFTER_EVALUATION = 'It passes all checks of its next level, and gets this level with the next evaluation.';
 
 const stepOf = ({ check, category, level }: ServiceStep, levels: readonly string[]): ReactNode =>
   h(

@@ -10,8 +10,8 @@ export interface EventAmount {
   readonly bytes: number;
 }
 
-/** The queued events of organizations, as this node knows them. */
-export interface QueueRoom {
+/** Limits the queued events of each organization. */
+export interface QueueCapacity {
   /**
    * Throws UNAVAILABLE if the events would exceed the limits of the queue. Otherwise returns a function that counts them when
    * they are stored.
@@ -33,7 +33,7 @@ interface Counted {
   readonly readAt: number;
 }
 
-export function createQueueRoom(): QueueRoom {
+export function createQueueCapacity(): QueueCapacity {
   const counts = new LRUCache<string, Counted>({ max: MAX_COUNTED });
 
   async function read(db: Db, organizationId: string): Promise<Counted> {
