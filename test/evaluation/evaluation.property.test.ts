@@ -12,7 +12,7 @@ import type { FilterWithPredicates } from '../../src/resources/filter/compile.ts
 import type { NaiveService } from '../filter/naive.ts';
 import { type World, worlds } from '../filter/worlds.ts';
 import { startApi } from '../support/api.ts';
-import { size } from '../support/size.ts';
+import { long, size } from '../support/size.ts';
 import { type CheckPlan, checkOf, checkPlans, type Step, steps } from './model.ts';
 import { type Model, naiveLevels, naiveStatuses } from './naive.ts';
 import { storeOf } from './store.ts';
@@ -227,6 +227,15 @@ test('after random changes, the stored results and levels are those of the naive
   timeout: TIMEOUT,
 }, async () => {
   const seen = { statuses: new Set<string>(), levels: new Set<number>(), missing: new Set<number>() };
+  const see = (model: Model): ReturnType<typeof expected> => {
+    const services = expected(model);
+    for (const { overall, statuses, missing } of services) {
+      seen.missing.add(missing.length);
+      for (const [, status] of statuses) seen.statuses.add(status);
+      if (overall) seen.levels.add(model.levelIds.indexOf(overall));
+    }
+    return services;
+  };
   await fc.assert(
     fc.asyncProperty(
       worlds,
@@ -239,19 +248,14 @@ test('after random changes, the stored results and levels are those of the naive
         for (const check of model.checks) await store.replaceCheck(check);
         const { all } = evaluationsOf(model);
         await all();
-        expect(await stored(model)).toEqual(expected(model));
+        expect(await stored(model)).toEqual(see(model));
         let isDue = false;
         for (const [at, step] of [...taken, ...PASSING].entries()) {
           await take(model, step);
           // Until the evaluation of services that are due, their results can be old, also if others have been evaluated.
           if (step.kind === 'time') isDue = !step.isEvaluated;
           if (isDue) continue;
-          expect(await stored(model), `after step ${at}: ${JSON.stringify(step)}`).toEqual(expected(model));
-        }
-        for (const { overall, statuses, missing } of expected(model)) {
-          seen.missing.add(missing.length);
-          for (const [, status] of statuses) seen.statuses.add(status);
-          if (overall) seen.levels.add(model.levelIds.indexOf(overall));
+          expect(await stored(model), `after step ${at}: ${JSON.stringify(step)}`).toEqual(see(model));
         }
         await expectUnchanged(model, all);
       },
@@ -259,8 +263,8 @@ test('after random changes, the stored results and levels are those of the naive
     { numRuns: size(10, 300) },
   );
   expect(seen.statuses).toEqual(new Set(['PASSED', 'FAILED', 'PENDING']));
-  expect(seen.levels.size).toBeGreaterThan(2);
-  expect(seen.missing.size).toBeGreaterThan(1);
+  // A few random worlds can have fewer.
+  if (long) expect([seen.levels.size, seen.missing.size > 2]).toEqual([4, true]);
 });
 
 /** A full evaluation after the incremental ones finds no difference, so it writes nothing. */

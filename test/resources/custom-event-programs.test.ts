@@ -19,11 +19,13 @@ const evaluator = dependencies.eventEvaluator;
 let used: number[] = [];
 let meanwhile: () => Promise<unknown> = async () => undefined;
 async function watch(): Promise<void> {
-  // A connection is released at the end of a turn of the event loop.
-  await nextTurn();
-  await nextTurn();
-  const { open, idle } = node.pool.state();
-  used.push(open - idle);
+  const inUse = (): number => {
+    const { open, idle } = node.pool.state();
+    return open - idle;
+  };
+  // A connection is released a little after the end of its transaction. One that is not released is in use.
+  for (const until = performance.now() + 500; inUse() > 0 && performance.now() < until; ) await nextTurn();
+  used.push(inUse());
   const run = meanwhile;
   meanwhile = async () => undefined;
   await run();
