@@ -2,7 +2,6 @@ CREATE TABLE "campaign_history" (
 	"organization_id" uuid NOT NULL,
 	"campaign_id" uuid NOT NULL,
 	"day" text NOT NULL,
-	"total" jsonb NOT NULL,
 	"teams" jsonb NOT NULL,
 	CONSTRAINT "campaign_history_organization_id_campaign_id_day_pk" PRIMARY KEY("organization_id","campaign_id","day")
 );

@@ -7,6 +7,18 @@ CREATE TABLE "service_missing_checks" (
 --> statement-breakpoint
 CALL ambit.protect('service_missing_checks');
 --> statement-breakpoint
+ALTER TABLE "campaign_history" ADD COLUMN "total" jsonb;--> statement-breakpoint
+-- The sum of the numbers of the teams. The owner of the tables may not be a superuser.
+ALTER TABLE "campaign_history" NO FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+UPDATE "campaign_history" SET "total" = (
+  SELECT jsonb_build_object(
+    'services', coalesce(sum((t.numbers ->> 'services')::int), 0),
+    'passingServices', coalesce(sum((t.numbers ->> 'passingServices')::int), 0),
+    'results', coalesce(sum((t.numbers ->> 'results')::int), 0),
+    'passingResults', coalesce(sum((t.numbers ->> 'passingResults')::int), 0))
+  FROM jsonb_each("teams") AS t(team, numbers));--> statement-breakpoint
+ALTER TABLE "campaign_history" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE "campaign_history" ALTER COLUMN "total" SET NOT NULL;--> statement-breakpoint
 ALTER TABLE "levels" DROP CONSTRAINT "levels_index";--> statement-breakpoint
 ALTER TABLE "lifecycles" DROP CONSTRAINT "lifecycles_index";--> statement-breakpoint
 ALTER TABLE "tiers" DROP CONSTRAINT "tiers_index";--> statement-breakpoint
